@@ -1,0 +1,90 @@
+"""How entries are written down: frames of the spool (MessagePack), and JSON for people and programs."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+
+from integration_logger.entry import Entry, Message, Run
+from integration_logger.errors import CodecError
+
+VERSION: Final = 1
+"""Version of the encoding in spool frames; a shipper leaves frames of a newer one alone."""
+
+_encoder = msgspec.msgpack.Encoder(enc_hook=lambda value: str(value))
+_decoder = msgspec.msgpack.Decoder(Entry)
+_json = msgspec.json.Encoder(enc_hook=lambda value: str(value))
+
+encode = _encoder.encode
+"""Encode an Entry for the spool. Values of other types in ``variables`` and savepoints are written as text."""
+
+
+def decode(payload: bytes) -> Entry:
+    """Decode what ``encode`` wrote; raise ``CodecError`` for anything else."""
+    try:
+        return _decoder.decode(payload)
+    except (msgspec.DecodeError, ValueError) as error:
+        raise CodecError(f"not an entry: {error}") from error
+
+
+def to_json(value: object) -> bytes:
+    """Encode plain data as compact JSON."""
+    return _json.encode(value)
+
+
+def to_dict(entry: Entry) -> dict[str, Any]:
+    """Return the entry as plain data under its public names, the derived ones included; bodies as text."""
+    data: dict[str, Any] = {name: getattr(entry, name) for name in _PLAIN}
+    data["started_at"] = timestamp(entry.started_at)
+    for name in ("ended_at", "expires_at", "bodies_expire_at"):
+        moment = getattr(entry, name)
+        data[name] = None if moment is None else timestamp(moment)
+    data["outcome"] = entry.outcome
+    data["status_label"] = entry.status_label
+    data["request"] = message_to_dict(entry.request)
+    data["response"] = message_to_dict(entry.response)
+    data["run"] = entry.run and {name: getattr(entry.run, name) for name in Run.__struct_fields__}
+    return data
+
+
+_TIMES = ("started_at", "expires_at", "bodies_expire_at")
+_PLAIN: Final = tuple(f for f in Entry.__struct_fields__ if f not in (*_TIMES, "request", "response", "run"))
+
+
+def message_to_dict(message: Message | None) -> dict[str, Any] | None:
+    """Return a Message as plain data with its body as text, or None for none."""
+    if message is None:
+        return None
+    data = {name: getattr(message, name) for name in Message.__struct_fields__}
+    data["body"] = None if message.body is None else body_text(message)
+    return data
+
+
+def timestamp(moment: datetime) -> str:
+    """Return a UTC time as ISO 8601 with six decimals and ``Z``."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ") if moment.year >= 1000 else moment.isoformat()
+
+
+_CHARSET = re.compile(r"""charset\s*=\s*["']?([\w.:+-]{1,40})""", re.IGNORECASE)
+
+
+def charset(content_type: str | None) -> str:
+    """Return the charset that a content type names, UTF-8 where it names none or one that Python does not know."""
+    match = _CHARSET.search(content_type or "")
+    name = match[1] if match else "utf-8"
+    try:
+        "".encode(name)
+    except (LookupError, UnicodeError):
+        return "utf-8"
+    return name
+
+
+def body_text(message: Message) -> str:
+    """Return the kept body as text; bytes that do not fit the charset become U+FFFD."""
+    try:
+        return (message.body or b"").decode(charset(message.content_type), "replace")
+    except (LookupError, UnicodeError):
+        return (message.body or b"").decode("utf-8", "replace")

@@ -1,0 +1,148 @@
+"""The seam between the writing and the reading half: what a store of entries must do.
+
+All methods are synchronous; the viewer calls them through its own small thread limiter. A store is
+safe to use from several threads, and several processes may have it open at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+from integration_logger.entry import Entry, InFlight
+from integration_logger.query import Query, Scope
+
+if TYPE_CHECKING:
+    from integration_logger.retention import Retention
+    from integration_logger.stores.state import State
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of a list, without bodies, headers and variables."""
+
+    entries: tuple[Entry, ...]
+    in_flight: tuple[Entry, ...] = ()
+    """Calls that have begun and not ended; on the first page of a list only."""
+    next_cursor: int | None = None
+    """The ``seq`` to continue from; None at the end. In ascending order it is always given, for followers."""
+    has_more: bool = False
+    """More may follow. A page that ran out of its time may hold fewer entries than asked for, or none."""
+
+
+class Bucket(msgspec.Struct, frozen=True, kw_only=True):
+    """Counts of the entries that started in one stretch of time."""
+
+    start: datetime
+    success: int = 0
+    error: int = 0
+    status_classes: dict[str, int] = {}
+    """``2xx`` … ``5xx`` and ``none`` to counts."""
+
+
+class Stats(msgspec.Struct, frozen=True, kw_only=True):
+    """Counts by time and the spread of durations over one query."""
+
+    buckets: tuple[Bucket, ...]
+    p50: float | None = None
+    p95: float | None = None
+    p99: float | None = None
+
+
+class Facets(msgspec.Struct, frozen=True, kw_only=True):
+    """How often each value of some fields occurs among the newest matches."""
+
+    counts: dict[str, dict[str, int]]
+    covered: int
+    """Entries that were looked at."""
+    complete: bool
+    """False where older matches exist that were not looked at."""
+
+
+class Purged(msgspec.Struct, frozen=True, kw_only=True):
+    """What a purge or an erasure took away."""
+
+    entries: int = 0
+    bodies: int = 0
+    bytes_before: int = 0
+    bytes_after: int = 0
+
+
+class Info(msgspec.Struct, frozen=True, kw_only=True):
+    """The state of a store in figures."""
+
+    url: str
+    """Without password."""
+    version: int
+    entries: int
+    """An estimate where counting would be slow."""
+    bytes: int
+    oldest: datetime | None
+    newest_seq: int
+
+
+class Store(Protocol):
+    """Keeps entries and answers queries, always within a scope."""
+
+    @property
+    def state(self) -> State:
+        """The small table beside the entries that processes agree through."""
+        ...
+
+    def open(self) -> None:
+        """Create or upgrade what is needed; safe when several processes start at once, and when called again."""
+        ...
+
+    def write(self, entries: Sequence[Entry], *, in_flight: Iterable[InFlight] = ()) -> None:
+        """Store entries, all or none; an id that is stored already is passed over.
+
+        A finished entry takes its row in flight away, and replaces an ``abandoned`` entry of its id under
+        a new ``seq``. Raises ``StoreError``, with ``data_error`` where trying again is useless.
+        """
+        ...
+
+    def close_abandoned(self, owners: Sequence[str]) -> int:
+        """Turn what these processes left in flight into ``failed``, ``abandoned`` entries; return how many."""
+        ...
+
+    def get(self, id: str, scope: Scope) -> Entry | None:
+        """Return the whole entry, or None where there is none of that id within the scope."""
+        ...
+
+    def search(self, query: Query) -> Page:
+        """Return one page ordered by ``seq``. Bounded in time: see ``Page.has_more``."""
+        ...
+
+    def stats(self, query: Query, bucket: float) -> Stats:
+        """Count what matches by stretches of ``bucket`` seconds (whole minutes)."""
+        ...
+
+    def facets(self, query: Query, fields: Sequence[str]) -> Facets:
+        """Count the values of the fields over the newest 10,000 matches."""
+        ...
+
+    def stream(self, query: Query) -> Iterator[Entry]:
+        """Yield every match, whole, in the query's order and in constant memory; limit is not applied."""
+        ...
+
+    def purge(self, now: datetime) -> Purged:
+        """Delete entries and bodies whose time has come, in small batches, and give the space back."""
+        ...
+
+    def erase(self, query: Query) -> Purged:
+        """Delete every match, calls in flight included."""
+        ...
+
+    def redate(self, retention: Retention) -> int:
+        """Set expiry anew after the rules have changed; return how many entries changed."""
+        ...
+
+    def info(self) -> Info:
+        """Return counts and sizes."""
+        ...
+
+    def close(self) -> None:
+        """Release connections; does nothing if there are none."""
+        ...
