@@ -372,6 +372,18 @@ _READERS: Final[dict[str, Callable[[str, str], Any]]] = {
 }
 
 
+def field_values(entry: Entry, field: str) -> tuple[str, ...]:
+    """Return the values of a filter that find this entry, as facets count them; empty where it has none."""
+    if field == "status_code" and entry.status_code is None and entry.status != "processing":
+        return ("none",)
+    found = entry.labels.get(field.removeprefix("label.")) if field_kind(field) == "label" else getattr(entry, field)
+    if isinstance(found, list):
+        return tuple(dict.fromkeys(found))
+    if isinstance(found, bool):
+        return ("true" if found else "false",)
+    return () if found is None else (str(found),)
+
+
 def has_values(query: Query, field: str) -> Sequence[str]:
     """Return the values that the query admits for a field; empty where it does not filter by it."""
     return next((c.values for c in query.conditions if c.field == field and not c.negated), ())

@@ -1,0 +1,40 @@
+"""Where entries are kept: the stores that come with the package, and how a URL finds one."""
+
+from __future__ import annotations
+
+import re
+from importlib.metadata import entry_points
+from typing import cast
+
+from integration_logger.errors import ConfigurationError
+from integration_logger.stores.base import Store
+
+GROUP = "integration_logger.stores"  # entry points by URL scheme, each a callable from URL to Store
+
+_INSTALL = dict.fromkeys(("postgresql", "postgres"), "pip install 'integration-logger[postgresql]'")
+
+
+def open_store(store: str | Store) -> Store:
+    """Return an opened store: the given one, or the one that the URL names."""
+    opened = store_from_url(store) if isinstance(store, str) else store
+    opened.open()
+    return opened
+
+
+def store_from_url(url: str) -> Store:
+    """Return the store that a URL such as ``sqlite:///integration-logs.db`` names; nothing is opened yet."""
+    scheme = re.match(r"([a-z][a-z0-9]*)(\+[a-z0-9_]+)?:", url)
+    if not scheme:
+        raise ConfigurationError(f"a store is a URL such as sqlite:///integration-logs.db, not {safe_url(url)!r}")
+    name = scheme[1]
+    found = next(iter(entry_points(group=GROUP, name=name)), None)
+    if found is None:
+        known = ", ".join(sorted({point.name for point in entry_points(group=GROUP)}))
+        raise ConfigurationError(f"no store for {name!r}: {_INSTALL.get(name, f'the schemes installed are {known}')}")
+    return cast(Store, found.load()(url))
+
+
+def safe_url(url: str) -> str:
+    """Return the URL as it may be shown and logged: without its password."""
+    shown = re.sub(r"(?<=://)([^/@:]*):[^/]*@", r"\1:***@", url)
+    return re.sub(r"([?&]\w*password=)[^&]*", r"\1***", shown)

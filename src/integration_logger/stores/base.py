@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from integration_logger.entry import Entry, InFlight
+from integration_logger.entry import Entry, InFlight, Message
 from integration_logger.query import Query, Scope
+
+EXAMINED = 10_000  # newest matches that facets and percentiles look at
+MAX_IN_FLIGHT = 500  # calls in flight on one page
 
 if TYPE_CHECKING:
     from integration_logger.retention import Retention
@@ -25,9 +28,10 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
 
     entries: tuple[Entry, ...]
     in_flight: tuple[Entry, ...] = ()
-    """Calls that have begun and not ended; on the first page of a list only."""
+    """Calls that have begun and not ended, the newest first; on the first page of a descending list only."""
     next_cursor: int | None = None
-    """The ``seq`` to continue from; None at the end. In ascending order it is always given, for followers."""
+    """The ``seq`` to continue from; None at the end. In ascending order it is always given, for followers:
+    the last ``seq`` that was looked at, matching or not."""
     has_more: bool = False
     """More may follow. A page that ran out of its time may hold fewer entries than asked for, or none."""
 
@@ -46,7 +50,9 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
     """Counts by time and the spread of durations over one query."""
 
     buckets: tuple[Bucket, ...]
+    """In order; stretches of time without an entry are left out."""
     p50: float | None = None
+    """Seconds, over the newest 10,000 matches, as the other two."""
     p95: float | None = None
     p99: float | None = None
 
@@ -55,6 +61,7 @@ class Facets(msgspec.Struct, frozen=True, kw_only=True):
     """How often each value of some fields occurs among the newest matches."""
 
     counts: dict[str, dict[str, int]]
+    """Field to value, as a filter takes it, to count, the most frequent first; entries without one are not in it."""
     covered: int
     """Entries that were looked at."""
     complete: bool
@@ -108,7 +115,7 @@ class Store(Protocol):
         ...
 
     def get(self, id: str, scope: Scope) -> Entry | None:
-        """Return the whole entry, or None where there is none of that id within the scope."""
+        """Return the whole entry, in flight or not, or None where there is none of that id within the scope."""
         ...
 
     def search(self, query: Query) -> Page:
@@ -116,7 +123,7 @@ class Store(Protocol):
         ...
 
     def stats(self, query: Query, bucket: float) -> Stats:
-        """Count what matches by stretches of ``bucket`` seconds (whole minutes)."""
+        """Count what matches by stretches of ``bucket`` seconds (whole minutes) since 1970; cursor and limit aside."""
         ...
 
     def facets(self, query: Query, fields: Sequence[str]) -> Facets:
@@ -132,7 +139,7 @@ class Store(Protocol):
         ...
 
     def erase(self, query: Query) -> Purged:
-        """Delete every match, calls in flight included."""
+        """Delete every match, calls in flight included; cursor and limit aside."""
         ...
 
     def redate(self, retention: Retention) -> int:
@@ -146,3 +153,29 @@ class Store(Protocol):
     def close(self) -> None:
         """Release connections; does nothing if there are none."""
         ...
+
+
+def without_payload(entry: Entry) -> Entry:
+    """Return the entry as lists show it: no headers, bodies, variables and traceback."""
+    return msgspec.structs.replace(
+        entry,
+        request=_without_body(entry.request),
+        response=_without_body(entry.response),
+        variables=None,
+        traceback=None,
+    )
+
+
+def _without_body(message: Message | None) -> Message | None:
+    return message and msgspec.structs.replace(message, headers=(), body=None)
+
+
+def abandoned(entry: Entry) -> Entry:
+    """Return what is stored for a call whose process has gone before it ended."""
+    return msgspec.structs.replace(
+        entry,
+        status="failed",
+        error_type="abandoned",
+        has_errors=True,
+        errors=(*entry.errors, "the process went away before the call ended"),
+    )
