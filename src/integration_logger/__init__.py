@@ -1,1 +1,42 @@
-"""A trustworthy log of every call that a web application has with the outside world."""
+"""A trustworthy log of every call that a web application has with the outside world.
+
+from integration_logger import IntegrationLogger
+
+log = IntegrationLogger("sqlite:///integration-logs.db")
+app.add_middleware(log.asgi)
+app.mount("/logs", log.viewer(authorize=who))
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version as _version
+
+from integration_logger.adapters.paths import HEALTH_CHECKS
+from integration_logger.entry import Entry
+from integration_logger.errors import ConfigurationError
+from integration_logger.logger import IntegrationLogger
+from integration_logger.query import ALL
+from integration_logger.redaction import Redactor
+from integration_logger.retention import Retention, Rule
+from integration_logger.spool import Spool
+from integration_logger.viewer.access import Principal, local_only
+
+__all__ = [
+    "ALL",
+    "HEALTH_CHECKS",
+    "ConfigurationError",
+    "Entry",
+    "IntegrationLogger",
+    "Principal",
+    "Redactor",
+    "Retention",
+    "Rule",
+    "Spool",
+    "local_only",
+]
+
+
+def __getattr__(name: str) -> str:
+    if name == "__version__":
+        return _version("integration-logger")
+    raise AttributeError(f"module 'integration_logger' has no attribute {name!r}")

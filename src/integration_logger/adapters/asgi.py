@@ -1,0 +1,321 @@
+"""ASGI: every HTTP call that comes in, as a pure middleware that forwards the original messages.
+
+No event loop is imported, so hosts on trio work; WebSocket and lifespan pass untouched.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from integration_logger.adapters import asgi_scope
+from integration_logger.adapters.paths import PathFilter, Patterns
+from integration_logger.bodies import OVERLAP, Body, is_text
+from integration_logger.capture import Capture, trace_id
+from integration_logger.context import current
+from integration_logger.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from integration_logger.recorder import Recorder
+
+Scope = MutableMapping[str, Any]
+ASGIMessage = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[ASGIMessage]]
+Send = Callable[[ASGIMessage], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+Labels = Callable[[Scope], Mapping[str, object] | None]
+
+SCOPE_KEY = "integration_logger"
+"""Where the capture lies in the scope, for the log browser to leave itself out."""
+
+_NO_BODY_STATUS = frozenset((204, 304))
+_NO_BODY_METHODS = frozenset(("GET", "HEAD", "OPTIONS", "DELETE", "TRACE"))
+
+
+class ASGIMiddleware:
+    """Wraps an ASGI app and records each HTTP call before the message that completes it reaches the client."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        recorder: Recorder,
+        *,
+        include: Patterns = (),
+        exclude: Patterns = (),
+        labels: Labels | None = None,
+        bodies: bool = True,
+    ) -> None:
+        self.app = app
+        self.recorder = recorder
+        self.wanted = PathFilter(include, exclude)
+        if labels is not None and not callable(labels):
+            raise ConfigurationError("labels takes a callable that gets the scope and returns a dict")
+        self.labels = labels
+        self.bodies = bodies
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        call = self._begin(scope, receive, send)
+        if call is None:
+            await self.app(scope, receive, send)
+            return
+        token = current.set(call.capture)
+        try:
+            await self.app(scope, call.receive, call.send)
+        except BaseException as error:
+            call.settle(error)
+            raise
+        else:
+            call.settle(None)
+        finally:
+            current.reset(token)
+
+    def _begin(self, scope: Scope, receive: Receive, send: Send) -> Call | None:
+        try:
+            if scope["type"] != "http":
+                if scope["type"] == "lifespan":
+                    self.recorder.start()
+                return None
+            if not self.wanted(scope["path"]):
+                return None
+            outer = scope.get(SCOPE_KEY)
+            if outer is not None and self._has_it(outer):
+                return None
+            return Call(self, scope, receive, send, outer)
+        except Exception as error:
+            report(self.recorder, error)
+            return None
+
+    def _has_it(self, capture: Capture | None) -> bool:
+        """Whether this logger, installed twice, has the call already."""
+        while capture is not None:
+            if capture.recorder is self.recorder:
+                return True
+            capture = capture.outer
+        return False
+
+
+def report(recorder: Recorder, error: Exception) -> None:
+    """Count a failure of logging, whatever else fails."""
+    with suppress(Exception):
+        recorder.failed(error)
+
+
+class Call:
+    """One HTTP call through the middleware: the two callables that the app gets, and what they saw."""
+
+    __slots__ = (
+        "capture", "disconnected", "event_stream", "handled", "middleware", "open", "receive_inner", "remaining",
+        "scope", "send_inner", "trailers",
+    )  # fmt: skip
+
+    def __init__(
+        self, middleware: ASGIMiddleware, scope: Scope, receive: Receive, send: Send, outer: Capture | None
+    ) -> None:
+        self.middleware = middleware
+        self.scope = scope
+        self.receive_inner = receive
+        self.send_inner = send
+        self.open = True
+        """Until the entry is recorded."""
+        self.disconnected = False
+        self.event_stream = False
+        self.handled: Exception | None = None
+        self.trailers = False
+        self.remaining = -1
+        """Bytes until Content-Length is reached; -1 where the length is not announced."""
+        self.capture = capture = Capture("inbound")
+        capture.outer = outer
+        capture.recorder = middleware.recorder
+        self._read_scope(capture, scope)
+        scope[SCOPE_KEY] = capture
+
+    def _read_scope(self, capture: Capture, scope: Scope) -> None:
+        headers = scope["headers"]
+        named = dict(headers)
+        capture.method = method = scope["method"]
+        capture.http_version = scope.get("http_version")
+        capture.request_headers = headers
+        client = scope.get("client")
+        if client is not None:
+            proxies = self.middleware.recorder.trusted_proxies
+            capture.client_ip = proxies.client(client[0], headers) if proxies else client[0]
+        capture.host = host = asgi_scope.host(named.get(b"host"), scope)
+        capture.url = asgi_scope.url(scope, host)
+        if capture.trace_id is None:
+            capture.trace_id = trace_id(named.get(b"traceparent"))
+        if self.middleware.labels is not None:
+            capture.late_labels = self._labels
+        length = named.get(b"content-length")
+        if method not in _NO_BODY_METHODS or length is not None or b"transfer-encoding" in named:
+            capture.request_body = self._body(named.get(b"content-type"))
+            if length == b"0":
+                capture.request_body.ended = True
+
+    def _labels(self) -> Mapping[str, object] | None:
+        labels = self.middleware.labels
+        try:
+            return labels(self.scope) if labels is not None else None
+        except Exception as error:  # without labels an entry is seen by fewer, never by more
+            self.middleware.recorder.failed(error, "labels_failed")
+            return None
+
+    def _body(self, content_type: bytes | None) -> Body:
+        if not self.middleware.bodies:
+            body = Body(0)
+            body.omitted = "off"
+            return body
+        if content_type is not None and is_text(content_type.decode("latin-1")) is False:
+            body = Body(0)
+            body.omitted = "binary"
+            return body
+        return Body(self.middleware.recorder.max_body + OVERLAP)
+
+    async def receive(self) -> ASGIMessage:
+        """Pass on what the server received."""
+        message = await self.receive_inner()
+        if self.open:
+            try:
+                self._received(message)
+            except Exception as error:
+                report(self.middleware.recorder, error)
+        return message
+
+    def _received(self, message: ASGIMessage) -> None:
+        if message["type"] == "http.disconnect":
+            self.disconnected = True
+        elif (body := self.capture.request_body) is not None:
+            if chunk := message.get("body"):
+                body.feed(chunk)
+            if not message.get("more_body"):
+                body.ended = True
+
+    async def send(self, message: ASGIMessage) -> None:
+        """Pass on what the app sends; the entry is written before what completes the answer is."""
+        if self.open:
+            try:
+                if self._completes(message):
+                    self._record()
+            except Exception as error:
+                report(self.middleware.recorder, error)
+        try:
+            await self.send_inner(message)
+        except OSError:
+            self.disconnected = True
+            raise
+
+    def _completes(self, message: ASGIMessage) -> bool:
+        """Note what the message tells; return whether the client has the whole answer once it is sent."""
+        kind = message["type"]
+        if kind == "http.response.body":
+            return self._body_sent(message)
+        if kind == "http.response.start":
+            return self._response_started(message)
+        if kind == "http.response.trailers":
+            return not message.get("more_trailers")
+        if kind == "http.response.pathsend":
+            self._unread()
+            return not self.trailers
+        if kind == "http.response.zerocopysend":
+            self._unread()
+            return not message.get("more_body") and not self.trailers
+        return False
+
+    def _response_started(self, message: ASGIMessage) -> bool:
+        headers = message.get("headers", ())
+        if not isinstance(headers, list | tuple):  # an iterator can be read once: keep what it yields for the server
+            message["headers"] = headers = list(headers)
+        status = message["status"]
+        capture = self.capture
+        capture.respond(status, headers)
+        named = {name.lower(): value for name, value in headers}
+        content_type = named.get(b"content-type")
+        capture.response_body = self._body(content_type)
+        self.event_stream = content_type is not None and content_type.startswith(b"text/event-stream")
+        self.trailers = bool(message.get("trailers"))
+        length = named.get(b"content-length")
+        if length is not None and length.isdigit():
+            self.remaining = int(length)
+        if capture.method == "HEAD" or status in _NO_BODY_STATUS:
+            capture.response_body = None
+            return True
+        return self.remaining == 0
+
+    def _body_sent(self, message: ASGIMessage) -> bool:
+        chunk = message.get("body", b"")
+        body = self.capture.response_body
+        if body is None:
+            return False
+        if chunk:
+            body.feed(chunk)
+        if message.get("more_body") and (self.remaining < 0 or body.size < self.remaining):
+            return False
+        body.ended = True
+        self._note_handled_exception()
+        return not self.trailers
+
+    def _note_handled_exception(self) -> None:
+        """A framework's outermost handler answers 500 while it handles the exception, and raises it on afterwards."""
+        if self.capture.status_code is not None and self.capture.status_code >= 500:
+            error = sys.exception()
+            if isinstance(error, Exception) and not hasattr(error, "status_code"):
+                self.handled = error
+                self.capture.fail("exception", error, phase="wait")
+
+    def _unread(self) -> None:
+        body = self.capture.response_body
+        if body is not None:
+            body.omitted = "unread"
+            body.size = max(self.remaining, 0)
+
+    def settle(self, error: BaseException | None) -> None:
+        """Finish after the app has returned, or raised (the caller raises on); never raises."""
+        try:
+            if self.open:
+                self._failed(error)
+                self._record()
+            elif isinstance(error, Exception) and error is not self.handled:
+                self.middleware.recorder.after_response(self.capture, error)
+        except Exception as problem:
+            report(self.middleware.recorder, problem)
+
+    def _failed(self, error: BaseException | None) -> None:
+        """Say why the answer is not complete, now that it never will be."""
+        if self.disconnected:
+            self._client_left()
+        elif error is None:
+            self.capture.fail(
+                "protocol", "the application returned without completing its response", phase=self._phase()
+            )
+        elif isinstance(error, Exception):
+            self._exception(error)
+        else:
+            self.capture.fail("cancelled", f"{type(error).__name__} while the call was under way", phase=self._phase())
+
+    def _client_left(self) -> None:
+        if self.event_stream:
+            self.capture.status = "completed"  # leaving is how event streams end
+        else:
+            self.capture.fail("disconnect", "the client left before the answer was complete", phase=self._phase())
+
+    def _exception(self, error: Exception) -> None:
+        if self.capture.status_code is None:
+            # the framework's own handler, which may be outside of here, answers with this
+            self.capture.status_code = 500
+            self.capture.label(status_inferred="true")
+        self.capture.fail("exception", error, phase=self._phase())
+
+    def _phase(self) -> str:
+        return "wait" if self.capture.first_byte is None else "receive"
+
+    def _record(self) -> None:
+        self.open = False
+        capture = self.capture
+        capture.end()
+        body = capture.request_body
+        if body is not None and body.size == 0 and not body.ended:
+            body.omitted = body.omitted or "unread"
+        capture.route = asgi_scope.route(self.scope)
+        self.middleware.recorder.record(capture)

@@ -1,0 +1,181 @@
+"""From a finished capture to bytes on the spool: processors, redaction, encoding.
+
+This is the one place where errors of logging are caught. Whatever fails, the host gets nothing of it, and
+nothing that is not redacted goes on: an entry whose processing fails keeps only what cannot hold a secret.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from time import monotonic
+from typing import Any, Final, Protocol
+
+from msgspec.structs import force_setattr
+
+from integration_logger import codec
+from integration_logger.capture import Capture, add_labels
+from integration_logger.entry import LABEL_COLUMNS, Entry
+from integration_logger.processors import Processor
+from integration_logger.proxies import TrustedProxies
+
+logger = logging.getLogger("integration_logger")
+
+WARN_EVERY: Final = 60.0
+"""Seconds between two warnings of the same sort on the logger ``integration_logger``."""
+
+KNOWN_METHODS: Final = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"))
+
+ConstantLabels = Mapping[str, object] | Callable[[], Mapping[str, object] | None]
+
+
+class Redacts(Protocol):
+    """What the recorder needs of a Redactor."""
+
+    def redact(self, entry: Entry, max_body: int) -> Entry:
+        """Return the entry with every secret masked and bodies cut to ``max_body`` bytes."""
+        ...
+
+
+class Appends(Protocol):
+    """What the recorder needs of a spool."""
+
+    def append(self, payload: bytes) -> str | None:
+        """Keep one encoded entry; return None, or the reason why it was dropped."""
+        ...
+
+
+class Recorder:
+    """Takes captures from the adapters; ``record`` never raises."""
+
+    def __init__(
+        self,
+        spool: Appends,
+        redactor: Redacts,
+        *,
+        max_body: int,
+        processors: Sequence[Processor] = (),
+        labels: ConstantLabels | None = None,
+        trusted_proxies: TrustedProxies | None = None,
+        start: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.spool = spool
+        self.redactor = redactor
+        self.max_body = max_body
+        self.processors = processors
+        self.labels = labels
+        self.trusted_proxies = trusted_proxies
+        self.start = start
+        """Begins shipping, if it has not begun; called when the host starts and with the first record."""
+        self.counts: Counter[str] = Counter()
+        """Since this process began: ``captured``, ``discarded``, ``failed``, ``dropped: <reason>`` …"""
+        self._warned: dict[str, float] = {}
+
+    def record(self, capture: Capture) -> None:
+        """Put a finished capture on the spool."""
+        if capture.discarded:
+            return
+        try:
+            payload = self._payload(capture)
+            if payload is not None:
+                self._append(payload)
+        except Exception as error:
+            self.failed(error)
+
+    def _payload(self, capture: Capture) -> bytes | None:
+        try:
+            entry = capture.finish()
+            if self.labels is not None:
+                self._put_labels(entry)
+            for processor in self.processors:
+                processed = processor(entry)
+                if processed is None:
+                    self.counts["discarded"] += 1
+                    return None
+                entry = processed
+            return codec.encode(self.redactor.redact(entry, self.max_body))
+        except Exception as error:
+            self.failed(error, "redaction_failed")
+            return codec.encode(bare(capture))
+
+    def _put_labels(self, entry: Entry) -> None:
+        try:
+            more: dict[str, str | list[str]] = {}
+            add_labels(more, (self.labels() if callable(self.labels) else self.labels) or {})
+        except Exception as error:  # without labels an entry is seen by fewer, never by more
+            self.failed(error, "labels_failed")
+        else:
+            _fill_labels(entry, more)
+
+    def _append(self, payload: bytes) -> None:
+        self.start()
+        dropped = self.spool.append(payload)
+        if dropped is None:
+            self.counts["captured"] += 1
+        else:
+            self.counts["dropped"] += 1
+            self.counts[f"dropped: {dropped}"] += 1
+            self.warn("dropped", "an entry was dropped: %s", dropped)
+
+    def after_response(self, parent: Capture, error: Exception) -> None:
+        """Record what was raised after an answer was complete, as an entry of its own within that call."""
+        try:
+            if parent.discarded:
+                return
+            capture = Capture("call")
+            capture.parent_id, capture.trace_id = parent.id, parent.trace_id
+            capture.labels = dict(parent.labels or {})
+            capture.operation, capture.route = "after-response", parent.route
+            capture.fail("exception", error)
+            self.record(capture)
+        except Exception as problem:
+            self.failed(problem)
+
+    def failed(self, error: Exception, what: str = "failed") -> None:
+        """Count a failure of logging and warn, at most once a minute, without a word of what was captured."""
+        self.counts[what] += 1
+        # the error's own text may quote the data that it failed on
+        self.warn(what, "recording an entry failed: %s", type(error).__name__)
+
+    def warn(self, what: str, text: str, *values: object) -> None:
+        """Warn on the logger ``integration_logger``, at most once a minute for each sort."""
+        now = monotonic()
+        if now - self._warned.get(what, -WARN_EVERY) >= WARN_EVERY:
+            self._warned[what] = now
+            logger.warning(text, *values)
+
+
+def _fill_labels(entry: Entry, labels: dict[str, Any]) -> None:
+    """Put labels where the entry has none of that name. It is not published yet, so it may still change."""
+    for name, value in labels.items():
+        if name in LABEL_COLUMNS:
+            if getattr(entry, name) is None:
+                force_setattr(entry, name, value)
+        else:
+            entry.labels.setdefault(name, value)
+
+
+def bare(capture: Capture) -> Entry:
+    """Return what is left of a call whose redaction failed: nothing that a stranger could have written."""
+    code = capture.status_code
+    failed = capture.status == "failed" or code is None or code >= 400
+    return Entry(
+        id=capture.id,
+        kind=capture.kind,
+        started_at=capture.started_at,
+        status="failed" if failed else "completed",
+        transaction_id=capture.transaction_id,
+        attempt=capture.attempt,
+        parent_id=capture.parent_id,
+        status_code=code,
+        error_type=capture.error_type,
+        phase=capture.phase,
+        errors=("the entry could not be redacted, so its content was not kept",),
+        has_errors=True,
+        first_byte=capture.first_byte,
+        duration=capture.duration,
+        method=capture.method if capture.method in KNOWN_METHODS else None,
+        route=capture.route,
+        redacted=("entry: redaction_failed",),
+    )
