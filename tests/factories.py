@@ -19,8 +19,8 @@ PARTNERS = {
 }
 STATUS_CODES = (200,) * 88 + (201,) * 4 + (404,) * 3 + (422,) * 2 + (500,) * 2 + (503,)
 EPOCH = datetime(2026, 11, 1, tzinfo=UTC)
-_NAMES = "ana bruno carla diego elena fabio gilda hugo iris joana kaori lucas marta nadia otto paula".split()
-_GOODS = "lamp chair table shelf mirror carpet vase clock basket candle blanket pillow frame stool".split()
+_NAMES = ("ana", "bruno", "carla", "diego", "elena", "fabio", "gilda", "hugo", "iris", "joana", "kaori", "lucas")
+_GOODS = ("lamp", "chair", "table", "shelf", "mirror", "carpet", "vase", "clock", "basket", "candle", "blanket")
 
 
 def make_entry(rng: random.Random | None = None, *, body_size: int = 1024, **overrides: Any) -> Entry:
