@@ -17,13 +17,12 @@ from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.responses import RedirectResponse, StreamingResponse
 from pydantic import BaseModel
 
-from integration_logger.adapters.paths import HEALTH_CHECKS
+from integration_logger import HEALTH_CHECKS, IntegrationLogger
 from integration_logger.demo import signatures
 from integration_logger.demo.signatures import KEYS
 
 if TYPE_CHECKING:
-    from integration_logger.capture import Capture
-    from integration_logger.logger import IntegrationLogger
+    from integration_logger.capture import Capture, Detached
     from integration_logger.viewer.access import Authorize
 
 REQUEST_ID = "x-request-id"
@@ -54,7 +53,7 @@ def shop(log: IntegrationLogger, authorize: Authorize) -> FastAPI:
 
 def labels(scope: MutableMapping[str, Any]) -> dict[str, object]:
     """Say which third party, which part of the shop and which of its customers a call belongs to."""
-    area, name, *_ = [*scope["path"].strip("/").split("/"), ""]
+    area, _, name = scope["path"].strip("/").partition("/")
     headers = dict(scope["headers"])
     tenant = dict(parse_qsl(scope["query_string"].decode("latin-1"))).get("account")
     return {
@@ -66,10 +65,10 @@ def labels(scope: MutableMapping[str, Any]) -> dict[str, object]:
     }
 
 
-def current(request: Request) -> Capture:
+def current(request: Request) -> Capture | Detached:
     """Return the entry in the making, to label it."""
-    capture: Capture = request.app.state.log.current()
-    return capture
+    log: IntegrationLogger = request.app.state.log
+    return log.current()
 
 
 async def healthy() -> dict[str, str]:

@@ -229,7 +229,7 @@ async def send(client: httpx.AsyncClient, call: Call) -> None:
     note(f"sent {marker}")
     try:
         async with asyncio.timeout(call.patience):
-            response = await client.send(request)
+            await client.send(request)
     except (httpx.HTTPError, TimeoutError):
         return
     note(f"answered {marker}")
@@ -245,7 +245,7 @@ async def run(shop: str, seed: int) -> None:
     """Call the shop in a natural rhythm until standard input ends; calls under way are brought to their end."""
     r = Random(seed)
     end = asyncio.create_task(_end_of_input())
-    async with httpx.AsyncClient(timeout=30) as client, asyncio.TaskGroup() as calls:
+    async with httpx.AsyncClient(timeout=30, trust_env=False) as client, asyncio.TaskGroup() as calls:
         at_once = asyncio.Semaphore(MOST_AT_ONCE)
         while not end.done():
             (maker,) = r.choices(list(MIX), list(MIX.values()))

@@ -1,0 +1,241 @@
+"""The command ``integration-logger``: try it, read a log, look after a store."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from integration_logger import codec
+from integration_logger.cli import terminal
+from integration_logger.cli.reading import count_expired, follow, opened, read_query
+from integration_logger.curl import curl
+from integration_logger.entry import Entry
+from integration_logger.errors import ConfigurationError, IntegrationLoggerError, QueryError
+from integration_logger.query import EVERYTHING, MAX_LIMIT
+
+STORE = "INTEGRATION_LOGGER_STORE"
+
+
+class Commands(click.Group):
+    """A group of commands whose failures are one line that says what to do: status 2 for usage, 1 for all else."""
+
+    def main(self, *args: Any, **extra: Any) -> NoReturn:
+        try:
+            status = super().main(*args, **{**extra, "standalone_mode": False})
+        except click.ClickException as error:
+            status = _complain(error.format_message(), error.exit_code)
+        except (ConfigurationError, QueryError) as error:
+            status = _complain(str(error), click.UsageError.exit_code)
+        except (IntegrationLoggerError, OSError) as error:
+            status = _complain(str(error), 1)
+        except click.Abort:
+            status = 130
+        sys.exit(status)
+
+
+def _complain(message: str, status: int) -> int:
+    text = terminal.line(" ".join(message.split()))
+    click.echo(f"{click.style('integration-logger:', fg='red')} {text}", err=True, color=_colour())
+    return status
+
+
+def _colour() -> bool | None:
+    """False where NO_COLOR asks for that; None leaves it to what the output goes to."""
+    return False if os.environ.get("NO_COLOR") else None
+
+
+@click.group(cls=Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="integration-logger")
+@click.pass_context
+def main(context: click.Context) -> None:
+    """A trustworthy log of every call that a web application has with the outside world.
+
+    STORE is a URL such as sqlite:///integration-logs.db; the variable INTEGRATION_LOGGER_STORE stands in for it.
+    """
+    context.color = _colour()
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+def _store_given(context: click.Context, parameter: click.Parameter, value: str | None) -> str:
+    if not value:
+        raise click.UsageError(f"no store: give its URL, such as sqlite:///integration-logs.db, or set {STORE}")
+    return value
+
+
+store_argument = click.argument("store", envvar=STORE, required=False, callback=_store_given, metavar="STORE")
+
+
+# --- running ----------------------------------------------------------------------------------------
+
+
+@main.command()
+@click.option("--port", type=click.IntRange(0, 65535), help="Port on this machine; 8000 or any free one by default.")
+@click.option("--seconds", type=click.FloatRange(0, min_open=True), help="End after so many seconds.")
+@click.option("--headless", is_flag=True, help="At the end say what was sent, stored and lost; status 1 for a loss.")
+@click.option("--store", help="URL of a store to write to, instead of one in a temporary folder.")
+def demo(port: int | None, seconds: float | None, headless: bool, store: str | None) -> int:
+    """Try it: a sample shop with real HTTP traffic, and its log browser."""
+    with _extra("demo"):
+        from integration_logger.cli import demo as demonstration
+
+    def ready(address: str) -> None:
+        if not headless:
+            click.echo(f"A sample shop is being called. Its log: {_link(address)}\nCtrl-C ends it.")
+
+    account = demonstration.run(store, port=port, seconds=seconds, ready=ready, counted=headless)
+    if account is None:
+        return 0
+    for name in account.__struct_fields__:
+        bad = name in ("lost", "twice") and getattr(account, name)
+        click.echo(f"{name:<9} {click.style(f'{getattr(account, name):>7,}', fg='red' if bad else None)}")
+    return 0 if account.faultless else 1
+
+
+@main.command()
+@store_argument
+@click.option("--host", default="127.0.0.1", show_default=True, help="Loopback address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port; 8000 or any free one by default.")
+@click.option("--token", help="Token that lets the browser in; a new one each time by default.")
+def serve(store: str, host: str, port: int | None, token: str | None) -> None:
+    """Open the log browser over a store, for this machine only."""
+    with _extra("server"):
+        from integration_logger.cli.serving import address, listen, serving, wait
+    from integration_logger.viewer import Viewer, local_only
+
+    if not _is_loopback(host):
+        raise click.UsageError(
+            f"--host {host} is not this machine: the log is served locally only. From elsewhere use an SSH tunnel, "
+            "or mount log.viewer(authorize=...) in an application that knows its users"
+        )
+    access = local_only(token)
+    with (
+        opened(store) as log,
+        listen(host, port) as listener,
+        serving(Viewer(log, authorize=access), listener) as thread,
+    ):
+        click.echo(f"The log: {_link(f'{address(listener)}/?token={access.token}')}\nCtrl-C ends it.")
+        wait(thread)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _link(address: str) -> str:
+    return click.style(address, fg="cyan", underline=True)
+
+
+@contextmanager
+def _extra(name: str) -> Iterator[None]:
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise click.ClickException(f"{error.name} is missing: pip install 'integration-logger[{name}]'") from None
+
+
+# --- reading ----------------------------------------------------------------------------------------
+
+
+def query_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the filters of the search box to a command."""
+    text = click.option("-q", "--query", default="", help='Filters, such as "status:5xx -method:GET duration:>1s".')
+    since = click.option("--since", default="", help="Time such as 2026-11-21T08:30:00Z, or an age: 90s, 15m, 2h, 7d.")
+    return text(since(command))
+
+
+@main.command()
+@store_argument
+@query_options
+@click.option(
+    "-n", "--lines", type=click.IntRange(0, MAX_LIMIT), default=10, show_default=True, help="Begin with so many."
+)
+def tail(store: str, query: str, since: str, lines: int) -> None:
+    """Follow the log: a line for each call as it ends."""
+    asked = read_query(query, since)
+    with opened(store) as log:
+        for entry in follow(log, asked, lines):
+            click.echo(terminal.row(entry))
+
+
+@main.command()
+@click.argument("given", nargs=-1, metavar="[STORE] ID")
+@click.option("--json", "as_json", is_flag=True, help="All fields, as the API gives them.")
+@click.option("--curl", "as_curl", is_flag=True, help="The shell command that sends the request once more.")
+def show(given: tuple[str, ...], as_json: bool, as_curl: bool) -> None:
+    """Show one call in full."""
+    store, id = _store_and_id(given)
+    with opened(store) as log:
+        entry = log.get(id, EVERYTHING)
+    if entry is None:
+        raise IntegrationLoggerError(f"the store has no entry {id}; tail prints ids at the end of each line")
+    if as_json:
+        click.echo(terminal.json_text(codec.to_dict(entry)))
+    elif as_curl:
+        _show_curl(entry)
+    else:
+        for text in terminal.whole(entry):
+            click.echo(text)
+
+
+def _store_and_id(given: tuple[str, ...]) -> tuple[str, str]:
+    words = given if len(given) == 2 else (os.environ.get(STORE, ""), *given)
+    if len(words) != 2 or not words[0]:
+        raise click.UsageError(f"show takes a store and the id of an entry; {STORE} stands in for the store")
+    return words[0], words[1]
+
+
+def _show_curl(entry: Entry) -> None:
+    command = curl(entry)
+    for note in command.notes:
+        click.echo(terminal.line(note), err=True)
+    if command.text is None:
+        raise IntegrationLoggerError(f"there is no command for entry {entry.id}")
+    click.echo(command.text)
+
+
+# --- looking after a store --------------------------------------------------------------------------
+
+
+@main.command()
+@store_argument
+@click.option("--dry-run", is_flag=True, help="Only say what would be deleted.")
+def purge(store: str, dry_run: bool) -> None:
+    """Delete what the retention rules keep no longer."""
+    now = datetime.now(UTC)
+    with opened(store) as log:
+        if dry_run:
+            entries, bodies = count_expired(log, now)
+            click.echo(f"{entries:,} entries and {bodies:,} bodies would be deleted")
+            return
+        purged = log.purge(now)
+    before, after = terminal.size(purged.bytes_before), terminal.size(purged.bytes_after)
+    click.echo(
+        f"{purged.entries:,} entries and {purged.bodies:,} bodies deleted; the store had {before}, it has {after}"
+    )
+
+
+@main.command()
+@store_argument
+@click.option("--spool", type=click.Path(path_type=Path), help="Folder where the application spools.")
+def check(store: str, spool: Path | None) -> int:
+    """Say what is wrong with a store and its spool, and what to do; status 1 where something is."""
+    from integration_logger.cli.checks import check_all
+
+    wrong = 0
+    for finding in check_all(store, spool):
+        mark = click.style("✗", fg="red") if finding.todo else click.style("✓", fg="green")
+        click.echo(f"{mark} {terminal.line(finding.what)}" + (f" → {finding.todo}" if finding.todo else ""))
+        wrong += finding.todo is not None
+    return 1 if wrong else 0

@@ -1,0 +1,153 @@
+"""What ``check`` looks at, each with what to do where it is wrong."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from integration_logger.cli import terminal
+from integration_logger.cli.reading import opened, sqlite_file
+from integration_logger.errors import IntegrationLoggerError
+from integration_logger.options import default_folder
+from integration_logger.segments import segments, shipped_to
+from integration_logger.shipper import LOCK
+from integration_logger.spool import read_manifest
+from integration_logger.stores import safe_url
+
+PATIENCE: Final = 60
+"""Seconds that an entry may lie on the spool before somebody should look."""
+
+NETWORK: Final = re.compile(
+    r"nfs\d*|cifs|smb\w*|9p|afs|ceph|lustre|gpfs|beegfs|orangefs|fuse\.(?!fuse-overlayfs).+|glusterfs|ncpfs"
+)
+"""Types of file systems that other machines can write to, where locks and appending are not to be relied on."""
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One thing that was looked at."""
+
+    what: str
+    todo: str | None = None
+    """What to do about it; None where all is well."""
+
+
+def check_all(url: str, spool: Path | None) -> Iterator[Finding]:
+    """Look at the store and at its spool, which lies in its usual place unless ``spool`` says otherwise."""
+    spool = spool or default_folder(url)
+    yield check_store(url)
+    if path := sqlite_file(url):
+        yield check_file_system(path.parent, "the store")
+    if spool is not None and spool.is_dir():
+        yield check_file_system(spool, "the spool")
+        yield check_writable(spool)
+        yield check_manifest(spool, url)
+        yield check_shipping(spool)
+        yield check_rejected(spool)
+    elif spool is not None:
+        yield Finding(f"no spool yet in {spool}: nothing has been recorded there")
+
+
+def check_store(url: str) -> Finding:
+    """Tell whether the store can be opened and read."""
+    name = safe_url(url)
+    try:
+        with opened(url) as store:
+            info = store.info()
+    except IntegrationLoggerError as error:
+        return Finding(f"the store {name} cannot be used: {error}", "see to it that it runs and that the URL is right")
+    return Finding(f"the store {name} holds {info.entries:,} entries, {terminal.size(info.bytes)}")
+
+
+def check_file_system(folder: Path, what: str) -> Finding:
+    """Tell whether a folder lies on this machine: files of a log on a network file system get damaged."""
+    kind = file_system(folder)
+    if kind is not None and NETWORK.fullmatch(kind):
+        return Finding(f"{what} lies on a network file system ({kind}): {folder}", "move it to a local disk")
+    return Finding(f"{what} lies on a local file system ({kind or 'type unknown'})")
+
+
+def file_system(folder: Path, mounts: Path = Path("/proc/self/mounts")) -> str | None:
+    """Return the type of the file system that a folder lies on, None where the machine does not say."""
+    try:
+        lines = mounts.read_text(errors="surrogateescape").splitlines()
+    except OSError:
+        return None
+    folder, depth, found = folder.resolve(), 0, None
+    for _, point, kind, *_ in map(str.split, lines):
+        place = Path(_unescape(point))
+        # of two mounts at one place the later hides the earlier
+        if folder.is_relative_to(place) and len(place.parts) >= depth:
+            depth, found = len(place.parts), kind
+    return found
+
+
+def _unescape(point: str) -> str:
+    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), point)
+
+
+def check_writable(folder: Path) -> Finding:
+    """Tell whether entries can be put on the spool, by doing it: a full disk and a foreign owner count alike."""
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(4096))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        return Finding(
+            f"the spool {folder} cannot be written: {error.strerror}",
+            "make room, or give the folder to the user that the application runs as",
+        )
+    return Finding(f"the spool {folder} can be written")
+
+
+def check_manifest(folder: Path, url: str) -> Finding:
+    """Tell whether the spool is for this store."""
+    other = read_manifest(folder)
+    if other is not None and other != safe_url(url):
+        return Finding(
+            f"the spool {folder} is for another store ({other})", "check that one, or give the right --spool"
+        )
+    return Finding("the spool is for this store")
+
+
+def check_shipping(folder: Path) -> Finding:
+    """Tell whether somebody moves entries from the spool to the store."""
+    waiting = [path for path in segments(folder) if not shipped_to(path, path.stat().st_size)]
+    if not waiting:
+        return Finding("nothing waits on the spool")
+    text = f"{terminal.size(sum(path.stat().st_size for path in waiting))} wait on the spool"
+    if time.time() - min(path.stat().st_mtime for path in waiting) < PATIENCE:
+        return Finding(f"{text}, just written")
+    if _is_locked(folder / LOCK):
+        return Finding(f"{text} though a process ships", "look for the warnings of integration_logger in its log")
+    return Finding(f"{text} and no process ships them", "start the application: what waits is shipped then")
+
+
+def _is_locked(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def check_rejected(folder: Path) -> Finding:
+    """Tell whether the store has refused entries."""
+    rejected = len(list(folder.glob("rejected/*.bin")))
+    if rejected:
+        return Finding(
+            f"{rejected} entries were set aside in {folder / 'rejected'}: damaged, or refused by the store",
+            "keep them for a report of the fault, or delete them",
+        )
+    return Finding("no entry was refused by the store")

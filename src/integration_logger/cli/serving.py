@@ -1,0 +1,70 @@
+"""Serving an application on this machine until Ctrl-C, for ``serve`` and ``demo``."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from threading import Thread
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from integration_logger.errors import IntegrationLoggerError
+
+USUAL_PORT = 8000
+
+
+def listen(host: str, port: int | None) -> socket.socket:
+    """Return a listening socket: on the given port, else on the usual one or, where that is taken, on any."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, USUAL_PORT if port is None else port), family=family)
+    except OSError as error:
+        if port is None:
+            return socket.create_server((host, 0), family=family)
+        raise IntegrationLoggerError(
+            f"port {port} cannot be used ({error.strerror}): choose another by --port"
+        ) from None
+
+
+def address(listener: socket.socket) -> str:
+    """Return the URL at which the socket is reached."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+@contextmanager
+def serving(app: ASGIApp, listener: socket.socket, *, expected: tuple[type[Exception], ...] = ()) -> Iterator[Thread]:
+    """Serve the app in a thread, which leaves the signals to the main thread.
+
+    Exceptions of the app are printed, unless they are ``expected``.
+    """
+    # An open log browser follows a stream, which would hold up the end.
+    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=1)
+    server = uvicorn.Server(config)
+
+    def is_news(record: logging.LogRecord) -> bool:
+        raised = record.exc_info[1] if record.exc_info else None
+        return not (server.should_exit or isinstance(raised, expected))
+
+    logging.getLogger("uvicorn.error").addFilter(is_news)
+    thread = Thread(target=server.run, args=([listener],), name="serving", daemon=True)
+    thread.start()
+    try:
+        yield thread
+    finally:
+        server.should_exit = True
+        thread.join()
+        logging.getLogger("uvicorn.error").removeFilter(is_news)
+
+
+def wait(thread: Thread, seconds: float | None = None) -> None:
+    """Wait until the time is up, or until Ctrl-C or SIGTERM."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with suppress(KeyboardInterrupt):
+        thread.join(seconds)
+        if not thread.is_alive():
+            raise IntegrationLoggerError("the server ended by itself; what it printed above says why")
