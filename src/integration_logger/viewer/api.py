@@ -1,0 +1,119 @@
+"""The JSON half of the viewer, for programs and for the page's own scripts."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from integration_logger.codec import charset
+from integration_logger.curl import curl
+from integration_logger.entry import KINDS, STATUSES, Entry
+from integration_logger.entry import Message as Half
+from integration_logger.query import DEFAULT_LIMIT, FILTERS, MAX_LIMIT, Query
+from integration_logger.viewer.access import Principal
+from integration_logger.viewer.reading import Reading
+from integration_logger.viewer.render import Renderer, json_response
+from integration_logger.viewer.shapes import list_item, whole
+from integration_logger.viewer.tail import Tail
+
+_FILE_TYPES = {"application/json": "json", "text/plain": "txt", "text/csv": "csv", "application/xml": "xml"}
+"""Captured content types that a file keeps; all others are ``application/octet-stream``."""
+
+
+class Api:
+    """Answers the routes below ``/api``."""
+
+    def __init__(self, reading: Reading, render: Renderer, tail: Tail) -> None:
+        self._reading = reading
+        self._render = render
+        self._tail = tail
+
+    async def entries(self, request: Request, principal: Principal) -> Response:
+        """One page of the list."""
+        query = Query.parse(request.query_params.multi_items(), principal.scope)
+        page = await self._reading.search(query)
+        return json_response({
+            "items": [list_item(entry) for entry in page.entries],
+            "in_flight": [list_item(entry) for entry in page.in_flight],
+            "next_cursor": page.next_cursor,
+            "has_more": page.has_more,
+        })  # fmt: skip
+
+    async def entry(self, request: Request, principal: Principal) -> Response:
+        """One entry, whole."""
+        return json_response(whole(await self._find(request, principal), detail=principal.may("detail")))
+
+    async def request_body(self, request: Request, principal: Principal) -> Response:
+        """The body that was sent, as a file."""
+        entry = await self._find(request, principal, permission="detail")
+        return _file(entry, "request", entry.request)
+
+    async def response_body(self, request: Request, principal: Principal) -> Response:
+        """The body that came back, as a file."""
+        entry = await self._find(request, principal, permission="detail")
+        return _file(entry, "response", entry.response)
+
+    async def curl(self, request: Request, principal: Principal) -> Response:
+        """The command that repeats the request, as text; its notes go before it as comments."""
+        command = curl(await self._find(request, principal, permission="detail"))
+        if command.text is None:
+            raise HTTPException(404)
+        return PlainTextResponse("".join(f"# {note}\n" for note in command.notes) + command.text + "\n")
+
+    async def stream(self, request: Request, principal: Principal) -> Response:
+        """New entries as they come, as server-sent events."""
+        query = Query.parse(request.query_params.multi_items(), principal.scope)
+        return await self._tail.follow(query, request.headers.get("last-event-id"))
+
+    async def meta(self, request: Request, principal: Principal) -> Response:
+        """What this log browser is, who reads, and what can be asked."""
+        return json_response({
+            "title": self._render.title,
+            "version": version("integration-logger"),
+            "principal": {
+                "name": principal.name,
+                "role": principal.role,
+                "permissions": sorted(principal.permissions),
+            },
+            "filters": [*FILTERS, "label.NAME", "q", "since", "till"],
+            "kinds": KINDS,
+            "statuses": STATUSES,
+            "limit": {"default": DEFAULT_LIMIT, "max": MAX_LIMIT},
+        })  # fmt: skip
+
+    async def health(self, request: Request, principal: Principal) -> Response:
+        """How the logger itself is doing; not for readers who see some tenants only."""
+        if principal.limited:
+            raise HTTPException(403)
+        return json_response(self._render.health())
+
+    async def _find(self, request: Request, principal: Principal, permission: str | None = None) -> Entry:
+        if permission and not principal.may(permission):
+            raise HTTPException(403)
+        entry = await self._reading.entry(request.path_params["id"], principal.scope)
+        if entry is None:
+            raise HTTPException(404)
+        return entry
+
+
+def _file(entry: Entry, half: str, message: Half | None) -> Response:
+    if message is None or message.body is None:
+        raise HTTPException(404)
+    kind = (message.content_type or "").partition(";")[0].strip().lower()
+    suffix = _FILE_TYPES.get(kind, "bin")
+    media_type = "application/octet-stream" if suffix == "bin" else f"{kind}; charset={charset(message.content_type)}"
+    return Response(
+        message.body,
+        headers={
+            "content-type": media_type,
+            "content-disposition": f'attachment; filename="{_name(entry.id)}-{half}.{suffix}"',
+            "content-security-policy": "sandbox",
+        },
+    )
+
+
+def _name(id: str) -> str:
+    return "".join(c for c in id if c.isalnum() or c in "-_")

@@ -1,0 +1,213 @@
+"""What the pane shows of one entry, ready for its template."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from markupsafe import Markup
+
+from integration_logger import codec
+from integration_logger.curl import Curl, curl
+from integration_logger.entry import Entry, Message
+from integration_logger.viewer import words
+from integration_logger.viewer.pretty import chips, pretty_json, reasons_by_name
+
+OMITTED = {
+    "unread": "The body was not read by the receiver, so none was seen.",
+    "binary": "The body is binary and was not kept.",
+    "unparseable": "The body could not be read safely, so it was masked whole.",
+    "limit": "The body was longer than the limit and was not kept.",
+    "off": "Bodies are not kept for this route.",
+}
+
+Link = Callable[[str, str], str]
+"""Gives the address of the list with a filter: (field, value)."""
+
+
+class Fact(msgspec.Struct, frozen=True):
+    """One line of the overview."""
+
+    name: str
+    text: str | Markup
+    href: str | None = None
+    hint: str | None = None
+    outside: bool = False
+
+
+class Half(msgspec.Struct, frozen=True, kw_only=True):
+    """The request or the response of an entry."""
+
+    name: str
+    file: str
+    about: str
+    notes: list[str]
+    headers: list[tuple[str, Markup]]
+    no_headers: str
+    pretty: Markup | None
+    raw: Markup | None
+    curl: Curl | None = None
+
+
+class Pane(msgspec.Struct, frozen=True, kw_only=True):
+    """All that the templates of the pane ask for."""
+
+    tab: str
+    tabs: list[tuple[str, str]]
+    headline: str
+    reasons: list[Markup]
+    facts: list[Fact]
+    variables: Markup | None
+    halves: bool
+    hidden: bool
+    request: Half | None = None
+    response: Half | None = None
+
+
+def pane(entry: Entry, tab: str, *, detail: bool, base: str, link: Link) -> Pane:
+    """Return the pane of an entry; without ``detail`` the overview is all of it."""
+    halves = detail and (entry.request is not None or entry.response is not None or entry.url is not None)
+    tabs = [("overview", "Overview"), *([("request", "Request"), ("response", "Response")] if halves else [])]
+    return Pane(
+        tab=tab if tab in dict(tabs) else "overview",
+        tabs=tabs,
+        headline=words.headline(entry),
+        reasons=[chips(text) for text in words.reasons(entry)],
+        facts=facts(entry, link),
+        variables=_variables(entry),
+        halves=halves,
+        hidden=not detail,
+        request=half(entry, "request", entry.request, base) if halves else None,
+        response=half(entry, "response", entry.response, base) if halves else None,
+    )
+
+
+def half(entry: Entry, name: str, message: Message | None, base: str) -> Half:
+    """Return one half of a call, readable."""
+    reasons = reasons_by_name(entry.redacted, name)
+    raw = None if message is None or message.body is None else codec.body_text(message)
+    return Half(
+        name=name,
+        file=f"{base}api/entries/{entry.id}/{name}",
+        about=_about(message) if message else "",
+        notes=_notes(message) if message else [],
+        headers=[(n, chips(v, reasons.get(n.lower()))) for n, v in message.headers] if message else [],
+        no_headers="There was no answer." if name == "response" and message is None else "None were kept.",
+        pretty=pretty_json(raw, reasons) if raw else None,
+        raw=None if raw is None else chips(raw),
+        curl=curl(entry) if name == "request" else None,
+    )
+
+
+def _about(message: Message) -> str:
+    parts = [words.size(message.size)]
+    if message.decoded_size is not None and message.decoded_size != message.size:
+        parts.append(f"{words.size(message.decoded_size)} decoded")
+    parts += [text for text in (message.content_encoding, message.content_type) if text]
+    return " · ".join(parts)
+
+
+def _notes(message: Message) -> list[str]:
+    notes = []
+    if message.omitted:
+        notes.append(OMITTED[message.omitted])
+    if message.truncated:
+        whole = message.decoded_size or message.size
+        notes.append(f"Only the first {words.size(len(message.body or b''))} of {words.size(whole)} were kept.")
+    if message.body is None and not message.omitted and message.size == 0:
+        notes.append("Empty.")
+    return notes
+
+
+def _variables(entry: Entry) -> Markup | None:
+    if entry.variables is None:
+        return None
+    text = codec.to_json(entry.variables).decode()
+    return pretty_json(text, reasons_by_name(entry.redacted, "variables")) or chips(text)
+
+
+_FILTERABLE = (
+    ("Route", "route"), ("Integration", "integration"), ("Operation", "operation"), ("Type", "log_type"),
+    ("Tenant", "tenant"), ("Application", "application"), ("User", "user_id"), ("Failure", "error_type"),
+)  # fmt: skip
+_PLAIN = (("Client", "client_ip"), ("Server", "server_host"), ("HTTP version", "http_version"))
+_RUN = {
+    "job_name": "Job", "job_id": "Job id", "row_count": "Rows", "raw_row_count": "Raw rows", "mb_estimate": "Megabytes",
+    "setup_seconds": "Set-up seconds", "execution_seconds": "Execution seconds", "has_deltas": "Deltas",
+    "is_billable": "Billable", "initial_savepoint": "From savepoint", "new_savepoint": "New savepoint",
+    "external_ip": "External address",
+}  # fmt: skip
+
+
+def facts(entry: Entry, link: Link) -> list[Fact]:
+    """Return the lines of the overview; values that can be filtered by lead to their like."""
+    found = _timing(entry)
+    if entry.url:
+        found.append(Fact("Address", chips(entry.url)))
+    found += [
+        Fact(title, value, link(field, value), "Show its like")
+        for title, field in _FILTERABLE
+        if (value := getattr(entry, field))
+    ]
+    found += [Fact(title, value) for title, field in _PLAIN if (value := getattr(entry, field))]
+    found += _run(entry) + _labels(entry, link) + _links(entry, link)
+    return found
+
+
+def _timing(entry: Entry) -> list[Fact]:
+    found = []
+    if entry.duration is not None:
+        first = f", first byte after {words.span(entry.first_byte)}" if entry.first_byte is not None else ""
+        found.append(Fact("Took", f"{words.span(entry.duration)}{first}"))
+    if entry.phase:
+        found.append(Fact("Broke while", _PHASES.get(entry.phase, entry.phase)))
+    return found
+
+
+_PHASES = {
+    "connect": "connecting", "send": "sending the request",
+    "wait": "waiting for the answer", "receive": "receiving the answer",
+}  # fmt: skip
+
+
+def _run(entry: Entry) -> list[Fact]:
+    if entry.run is None:
+        return []
+    values: list[tuple[str, Any]] = [(title, getattr(entry.run, name)) for name, title in _RUN.items()]
+    return [Fact(title, str(value)) for title, value in values if value is not None]
+
+
+def _labels(entry: Entry, link: Link) -> list[Fact]:
+    found = []
+    for name, value in entry.labels.items():
+        if name == "source_url":
+            continue
+        for text in [value] if isinstance(value, str) else value:
+            if name == "source_name" and _leads_somewhere(address := entry.labels.get("source_url")):
+                found.append(Fact("source_name", text, str(address), "Go to where it came from", outside=True))
+            else:
+                found.append(Fact(name, chips(text), link(f"label.{name}", text), "Show its like"))
+    if "source_name" not in entry.labels and _leads_somewhere(address := entry.labels.get("source_url")):
+        found.append(Fact("source_url", str(address), str(address), "Go to where it came from", outside=True))
+    return found
+
+
+def _leads_somewhere(address: object) -> bool:
+    # What was captured must never become a javascript: link; a path of the host itself may lead on.
+    if not isinstance(address, str):
+        return False
+    own_path = address.startswith("/") and not address.startswith(("//", "/\\"))
+    return own_path or words.is_web_url(address)
+
+
+def _links(entry: Entry, link: Link) -> list[Fact]:
+    found = []
+    if entry.attempt > 1:
+        found.append(Fact("Attempt", str(entry.attempt)))
+    if entry.transaction_id != entry.id or entry.attempt > 1:
+        same = link("transaction_id", entry.transaction_id)
+        found.append(Fact("Attempts", entry.transaction_id, same, "All attempts of this call"))
+    if entry.trace_id:
+        found.append(Fact("Trace", entry.trace_id, link("trace_id", entry.trace_id), "Everything of this trace"))
+    return [*found, Fact("Id", entry.id)]

@@ -1,0 +1,93 @@
+"""Captured bodies made readable: JSON laid out, cut or whole, and masked values as chips."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from markupsafe import Markup, escape
+
+MASK = "[REDACTED]"
+LIMIT = 512 * 1024
+"""Longer texts are shown raw only."""
+
+_TOKEN = re.compile(r"""("(?:[^"\\]|\\.)*"?)|(-?\d[\d.eE+-]*)|(true|false|null)\b|([{}\[\],:])|\s+|(.)""", re.DOTALL)
+_DEPTH = 200
+
+
+def pretty_json(text: str, reasons: dict[str, str]) -> Markup | None:
+    """Lay JSON out in lines, every token as it was written, even where the text is cut; None where it is not JSON.
+
+    ``reasons`` says for names why their value is masked.
+    """
+    if len(text) > LIMIT or not text.lstrip().startswith(("{", "[")):
+        return None
+    parts: list[str | Markup] = []
+    for piece in _layout(text, reasons):
+        if piece is None:
+            return None
+        parts.append(piece)
+    return Markup("").join(parts)
+
+
+def _layout(text: str, reasons: dict[str, str]) -> Iterator[str | Markup | None]:
+    depth, key, opened = 0, "", False
+    for match in _TOKEN.finditer(text):
+        string, number, word, sign, odd = match.groups()
+        if odd:
+            yield None
+        if sign in ("}", "]"):
+            depth -= 1
+            yield sign if opened else _newline(depth) + sign
+            opened = False
+            continue
+        if opened and (string or number or word or sign):
+            yield _newline(depth)
+            opened = False
+        if string:
+            if _is_key(text, match.end()):
+                key = string.strip('"')
+                yield _span("key", string)
+            else:
+                yield chips(string, reasons.get(key), "string")
+        elif number or word:
+            yield _span("number" if number else "word", number or word)
+        elif sign in ("{", "["):
+            depth, opened = depth + 1, True
+            yield sign
+        elif sign:
+            yield ": " if sign == ":" else "," + _newline(depth)
+
+
+_COLON = re.compile(r"\s*:")
+
+
+def _is_key(text: str, position: int) -> bool:
+    return _COLON.match(text, position) is not None
+
+
+def _newline(depth: int) -> str:
+    return "\n" + "  " * max(0, min(depth, _DEPTH))
+
+
+def _span(kind: str, text: str) -> Markup:
+    return Markup('<span class="j-{}">{}</span>').format(kind, text)
+
+
+def chips(text: str, reason: str | None = None, kind: str | None = None) -> Markup:
+    """Return the text with every mask as a chip that says why it is there."""
+    chip = Markup('<mark class="masked" title="{}">{}</mark>').format(
+        f"redacted: {reason}" if reason else "redacted before it was stored", MASK
+    )
+    marked = chip.join(escape(part) for part in text.split(MASK))
+    return Markup('<span class="j-{}">{}</span>').format(kind, marked) if kind else marked
+
+
+def reasons_by_name(redacted: tuple[str, ...], half: str) -> dict[str, str]:
+    """Read the masked places of an entry (``place: reason``): the last name of each place to its reason."""
+    found: dict[str, str] = {}
+    for text in redacted:
+        place, _, reason = text.partition(": ")
+        if half in place or not place.startswith(("request", "response")):
+            found.setdefault(re.split(r"[.\[\]/ ]+", place.strip("]"))[-1].lower(), reason)
+    return found

@@ -1,0 +1,101 @@
+"""Pages from templates, and problems as a page or as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.types import Scope
+
+from integration_logger import codec
+from integration_logger.retention import Retention
+from integration_logger.viewer import words
+
+PROBLEMS = {
+    "unauthorized": (
+        "You are not signed in",
+        "Sign in to the application first; then this page opens.",
+    ),
+    "forbidden": ("This is not for you to see", "Ask whoever runs the application for access to its log."),
+    "outside_scope": ("This is not for you to see", "The filter names something outside of what you may see."),
+    "not_found": (
+        "There is nothing here",
+        "The entry was never there, its time has run out, or it is not yours to see.",
+    ),
+    "method_not_allowed": ("That is not possible here", "This address can only be read."),
+    "bad_parameter": ("This filter does not work", "Correct it in the search box, or clear all filters."),
+    "store_unavailable": (
+        "The log cannot be read right now",
+        "Its store did not answer. The application itself goes on, and what it logs meanwhile waits in its spool. "
+        "Try again in a moment; if it stays like this, run “integration-logger check”.",
+    ),
+    "authorize_failed": (
+        "Who you are could not be found out",
+        "The application's own access check failed, so nothing is shown. Its log says why.",
+    ),
+    "internal_error": ("Something went wrong here", "The log browser failed. The log of the application says why."),
+    "refused": ("That was refused", "The request could not be answered."),
+}
+
+
+class Renderer:
+    """Makes answers of the viewer from templates and data."""
+
+    def __init__(
+        self,
+        *,
+        title: str,
+        theme: str,
+        support_url: str | None,
+        health: Callable[[], dict[str, Any]],
+        retention: Retention | None,
+    ) -> None:
+        self.title = title
+        self.health = health
+        self._environment = Environment(
+            loader=PackageLoader("integration_logger.viewer"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._environment.globals.update(
+            title=title, theme=theme, support_url=support_url, retention=retention, words=words
+        )
+        self._environment.filters.update(iso=codec.timestamp)
+
+    def page(self, request: Request, template: str, status: int = 200, **values: Any) -> Response:
+        """Answer with a page. All its addresses are relative, so that no prefix and no proxy matters."""
+        base = "../" * (route_path(request.scope).count("/") - 1) or "./"
+        text = self._environment.get_template(template).render(base=base, now=datetime.now(UTC), **values)
+        return HTMLResponse(text, status)
+
+    def problem(
+        self, request: Request, status: int, code: str, message: str | None = None, field: str | None = None
+    ) -> Response:
+        """Answer that something does not work: what happened and what to do."""
+        heading, advice = PROBLEMS[code]
+        if is_api(request):
+            error = {"code": code, "message": message or f"{heading}. {advice}", "field": field}
+            return json_response({"error": error}, status)
+        return self.page(request, "problem.html", status, heading=heading, advice=advice, message=message)
+
+
+def route_path(scope: Scope) -> str:
+    """Return the path below the viewer's own mount point, whatever prefix stands before it."""
+    root, path = str(scope.get("root_path", "")), str(scope["path"])
+    return path[len(root) :] if root and path.startswith(f"{root}/") else path
+
+
+def is_api(request: Request) -> bool:
+    """Tell whether the answer goes to a program."""
+    return route_path(request.scope).startswith("/api/")
+
+
+def json_response(data: object, status: int = 200) -> Response:
+    """Answer with JSON."""
+    return Response(codec.to_json(data), status, media_type="application/json")

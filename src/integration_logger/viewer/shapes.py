@@ -1,0 +1,34 @@
+"""Entries as the JSON of the viewer: the item of a list, and the whole, each as far as the reader may see."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from integration_logger.codec import to_dict
+from integration_logger.curl import curl
+from integration_logger.entry import Entry
+
+_WHOLE_ONLY = ("request", "response", "variables", "traceback", "redacted", "bodies_expire_at")
+
+
+def list_item(entry: Entry) -> dict[str, Any]:
+    """Return the entry as lists and the tail show it: no headers, bodies, sizes, variables."""
+    data = to_dict(entry)
+    for name in _WHOLE_ONLY:
+        del data[name]
+    return data
+
+
+def whole(entry: Entry, *, detail: bool) -> dict[str, Any]:
+    """Return the entry under all its names; what needs the permission ``detail`` is null without it."""
+    entry = entry if detail else without_detail(entry)
+    return to_dict(entry) | {"curl": curl(entry).text if detail else None}
+
+
+def without_detail(entry: Entry) -> Entry:
+    """Return the entry without headers, bodies, sizes, variables, traceback, and the counts of a run."""
+    return msgspec.structs.replace(
+        entry, request=None, response=None, variables=None, traceback=None, redacted=(), bodies_expire_at=None
+    )

@@ -1,0 +1,110 @@
+"""The filters beside the list: fixed ones that are always there, and values that the log holds."""
+
+from __future__ import annotations
+
+import msgspec
+
+from integration_logger.entry import status_label
+from integration_logger.stores.base import Facets
+from integration_logger.viewer.params import PageState
+from integration_logger.viewer.words import KIND_WORDS
+
+FACETS = ("outcome", "status_code", "kind", "method", "integration", "route", "host", "application", "tenant")
+"""Fields whose values the store is asked for."""
+
+_TITLES = {
+    "outcome": "Outcome", "status_code": "Status code", "kind": "Direction", "method": "Method",
+    "integration": "Integration", "route": "Route", "host": "Host", "application": "Application", "tenant": "Tenant",
+}  # fmt: skip
+_FIXED = {
+    "outcome": (("error", "Failed", "error"), ("success", "Succeeded", "ok")),
+    "status_code": (
+        ("5xx", "5xx server errors", "error"), ("4xx", "4xx refused", "refused"), ("3xx", "3xx moved", "moved"),
+        ("2xx", "2xx succeeded", "ok"), ("none", "No answer", "error"),
+    ),
+}  # fmt: skip
+_ALONE_IS_NOTHING = ("kind", "integration", "host", "application", "tenant")
+"""Groups that are shown only where there is something to choose."""
+MOST = 8
+"""Values of a group; the search box reaches all others."""
+
+
+class Choice(msgspec.Struct, frozen=True, kw_only=True):
+    """One value of a filter, with the addresses that switch it."""
+
+    text: str
+    toggle: str
+    exclude: str
+    on: bool
+    out: bool
+    mark: str | None = None
+    count: str | None = None
+
+
+class Group(msgspec.Struct, frozen=True):
+    """One filter."""
+
+    title: str
+    values: list[Choice]
+
+
+def groups(state: PageState, facets: Facets | None) -> list[Group]:
+    """Return the filters with their values, the frequent ones first; without counts where there are none."""
+    found = []
+    for field, title in _TITLES.items():
+        counts = dict(facets.counts.get(field, {})) if facets else {}
+        choices = _fixed(state, field, counts, known=facets is not None) + _seen(state, field, counts)
+        if len(choices) > (field in _ALONE_IS_NOTHING) or any(c.on or c.out for c in choices):
+            found.append(Group(title, choices))
+    return found
+
+
+def _fixed(state: PageState, field: str, counts: dict[str, int], *, known: bool) -> list[Choice]:
+    found = []
+    for value, text, mark in _FIXED.get(field, ()):
+        number = sum(n for v, n in counts.items() if v == value or (value.endswith("xx") and v[:1] == value[:1]))
+        found.append(_choice(state, field, value, text, number if known else None, mark))
+    return found
+
+
+def _seen(state: PageState, field: str, counts: dict[str, int]) -> list[Choice]:
+    fixed = {value for value, _, _ in _FIXED.get(field, ())}
+    chosen = [v for f, v in state.pairs() if f.removeprefix("not.") == field and v not in counts]
+    frequent = sorted(counts, key=lambda value: (-counts[value], value))[:MOST]
+    values = [v for v in frequent + chosen if v and v not in fixed]
+    return [_choice(state, field, v, _text(field, v), counts.get(v)) for v in dict.fromkeys(values)]
+
+
+def _text(field: str, value: str) -> str:
+    if field == "kind":
+        return KIND_WORDS.get(value, value)
+    if field == "status_code" and value.isdecimal():
+        return f"{value} {status_label(int(value))}"
+    return value
+
+
+def _choice(state: PageState, field: str, value: str, text: str, count: int | None, mark: str | None = None) -> Choice:
+    return Choice(
+        text=text,
+        toggle=state.toggle(field, value),
+        exclude=state.exclude(field, value),
+        on=state.has(field, value),
+        out=state.has(f"not.{field}", value),
+        mark=mark,
+        count=None if count is None else short(count),
+    )
+
+
+def short(count: int) -> str:
+    """Write a count in few characters: ``812``, ``9.2k``, ``1.4M``."""
+    if count < 1000:
+        return str(count)
+    value, unit = (count / 1000, "k") if count < 999_500 else (count / 1_000_000, "M")
+    return f"{value:.1f}{unit}" if value < 10 else f"{value:.0f}{unit}"
+
+
+def covered(facets: Facets | None) -> str | None:
+    """Say how far the counts reach, where that is not everything."""
+    if facets is None or facets.complete:
+        return None
+    return f"Counted over the newest {facets.covered:,} matches."

@@ -1,0 +1,235 @@
+"""What happened, in words: the sentence that the pane begins with, and short texts for the list."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final
+from urllib.parse import urlsplit
+
+import msgspec
+
+from integration_logger.codec import body_text
+from integration_logger.entry import Entry
+
+KIND_WORDS = {
+    "inbound": "Received", "outbound": "Sent", "call": "Call", "script": "Script", "run": "Run", "audit": "Audit",
+}  # fmt: skip
+
+
+def headline(entry: Entry) -> str:
+    """Say in one sentence what happened; what went wrong and where comes first."""
+    if entry.status == "processing":
+        return "Still open: it has begun and not ended."
+    if entry.status == "completed":
+        return _success(entry)
+    sentence = _FAILURES.get(entry.error_type or "", _other_failure)(entry)
+    return f"{sentence} (attempt {entry.attempt})" if entry.attempt > 1 else sentence
+
+
+def _success(entry: Entry) -> str:
+    if entry.kind == "run":
+        return "The run completed."
+    said = f"{_partner(entry)} answered {_code(entry)}" if entry.status_code is not None else "Completed"
+    if entry.has_errors:
+        count = len(entry.errors)
+        return f"{said}, and reported {'an error' if count <= 1 else f'{count} errors'} that did not stop the call."
+    return f"{said}."
+
+
+def _partner(entry: Entry) -> str:
+    """Name who gave the answer: us for what came in, the other side for what went out."""
+    return "We" if entry.kind == "inbound" else _other_side(entry)
+
+
+def _other_side(entry: Entry) -> str:
+    return entry.host or entry.integration or entry.operation or "The other side"
+
+
+def _code(entry: Entry) -> str:
+    return f"{entry.status_code} {entry.status_label}"
+
+
+def _answered(entry: Entry) -> str:
+    return f"{_partner(entry)} answered {_code(entry)}."
+
+
+def _no_answer(why: str) -> str:
+    return f"No answer: {why}."
+
+
+def _timeout(entry: Entry) -> str:
+    doing = {
+        "connect": "while connecting to", "send": "while sending to",
+        "wait": "while waiting for", "receive": "while receiving from",
+    }.get(entry.phase or "", "for")  # fmt: skip
+    if entry.status_code is not None:
+        return f"{_partner(entry)} answered {_code(entry)}, then time ran out {doing} {_other_side(entry)}."
+    return _no_answer(f"time ran out {doing} {_other_side(entry)}")
+
+
+def _exception(entry: Entry) -> str:
+    what = first_line(entry.errors[0]) if entry.errors else "an exception"
+    if entry.status_code is not None and entry.response is not None and entry.status_code < 500:
+        return f"{_partner(entry)} answered {_code(entry)}, then it broke: {what}"
+    return f"It broke: {what}"
+
+
+def _protocol(entry: Entry) -> str:
+    if entry.status_code is not None:
+        return f"{_partner(entry)} answered {_code(entry)}, then the connection broke."
+    return _no_answer(f"{_other_side(entry)} broke the connection or the protocol")
+
+
+def _disconnect(entry: Entry) -> str:
+    return "The client left before the answer was complete."
+
+
+def _other_failure(entry: Entry) -> str:
+    if entry.kind == "run":
+        return "The run failed."
+    return _answered(entry) if entry.status_code is not None else "It failed."
+
+
+_FAILURES: Final[dict[str, Callable[[Entry], str]]] = {
+    "http_4xx": _answered,
+    "http_5xx": _answered,
+    "dns": lambda e: _no_answer(f"the name {_other_side(e)} could not be resolved"),
+    "connect": lambda e: _no_answer(f"{_other_side(e)} could not be reached"),
+    "tls": lambda e: _no_answer(f"no secure connection to {_other_side(e)}"),
+    "timeout": _timeout,
+    "protocol": _protocol,
+    "cancelled": lambda e: "It was cancelled before it ended.",
+    "disconnect": _disconnect,
+    "exception": _exception,
+    "validation": lambda e: f"{_partner(e)} found the data not valid.",
+    "auth": lambda e: f"{_other_side(e)} refused the credentials.",
+    "abandoned": lambda e: "The process that carried it ended before the call did.",
+    "script": lambda e: f"The script failed: {first_line(e.errors[0])}" if e.errors else "The script failed.",
+}
+
+
+def reasons(entry: Entry) -> list[str]:
+    """Return what the parties said about a failure: error texts, or the message in the body of the answer."""
+    if entry.errors:
+        said = headline(entry)
+        return [text for text in entry.errors if first_line(text) not in said or "\n" in text]
+    message = _message_of_body(entry) if entry.outcome == "error" else None
+    return [message] if message else []
+
+
+_MESSAGE_KEYS = ("message", "error_description", "detail", "error", "errorMessage", "title", "reason", "msg")
+
+
+def _message_of_body(entry: Entry) -> str | None:
+    """Find the sentence that an answer gives for its refusal; None where there is none."""
+    if entry.response is None or not entry.response.body or len(entry.response.body) > 65_536:
+        return None
+    try:
+        data = msgspec.json.decode(body_text(entry.response))
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    return _message_in(data, depth=4)
+
+
+def _message_in(data: object, depth: int) -> str | None:
+    if isinstance(data, str):
+        return first_line(data) or None
+    if isinstance(data, list) and data and depth:
+        return _message_in(data[0], depth - 1)
+    if isinstance(data, dict) and depth:
+        found = (_message_in(data[key], depth - 1) for key in _MESSAGE_KEYS if key in data)
+        return next((text for text in found if text), None)
+    return None
+
+
+def first_line(text: str, limit: int = 300) -> str:
+    """Return the first line of a text, cut to a length that a heading bears."""
+    line = text.strip().partition("\n")[0].strip()
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+class Target(msgspec.Struct, frozen=True):
+    """What a call was made to, in parts: a faint beginning, and a text that is cut in its middle if it must be."""
+
+    host: str
+    head: str
+    tail: str
+
+
+TAIL = 18
+"""Characters of a path that stay readable at its end; the changing part is usually there."""
+
+
+def target(entry: Entry) -> Target:
+    """Return what the line of an entry shows as its target."""
+    if entry.url is None:
+        job = entry.run.job_name if entry.run else None
+        return _split("", entry.operation or job or entry.host or entry.route or entry.kind)
+    host, path = split_url(entry.url)
+    return _split(host if entry.kind != "inbound" else "", path)
+
+
+def plain_target(entry: Entry) -> str:
+    """Return the target as one text."""
+    to = target(entry)
+    return to.host + to.head + to.tail
+
+
+def split_url(url: str) -> tuple[str, str]:
+    """Split a URL, valid or not, into its host and its path with the query."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "", url
+    path = parts.path or ("/" if parts.netloc else "")
+    return parts.netloc.rpartition("@")[2], path + (f"?{parts.query}" if parts.query else "")
+
+
+def _split(host: str, text: str) -> Target:
+    cut = max(0, len(text) - TAIL)
+    return Target(host, text[:cut], text[cut:])
+
+
+def span(seconds: float | None) -> str:
+    """Write a duration: ``0.4 ms``, ``412 ms``, ``1.24 s``, ``2 m 05 s``."""
+    if seconds is None:
+        return ""
+    if seconds < 0.01:
+        return f"{seconds * 1000:.1f} ms"
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.2f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} m {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} m"
+
+
+def age(moment: datetime, now: datetime) -> str:
+    """Write how long ago a moment was, in one unit: ``3 s``, ``5 m``, ``2 h``, ``4 d``."""
+    seconds = max(0, int((now - moment).total_seconds()))
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "m")):
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
+def days(period: timedelta) -> str:
+    """Write a long period: ``30 days``, ``12 hours``."""
+    hours = round(period.total_seconds() / 3600)
+    count, unit = (hours // 24, "day") if hours >= 48 else (hours, "hour")
+    return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
+
+
+def size(count: int | None) -> str:
+    """Write a number of bytes: ``0 B``, ``1.4 kB``, ``2.1 MB``."""
+    value, unit = float(count or 0), 0
+    while value >= 1000 and unit < 4:
+        value, unit = value / 1000, unit + 1
+    return f"{value:.0f} B" if unit == 0 else f"{value:.1f} {'kMGT'[unit - 1]}B"
+
+
+def is_web_url(url: str | None) -> bool:
+    """Tell whether a captured URL may become a link: http and https only."""
+    return url is not None and re.match(r"https?://[^\s]+$", url, re.IGNORECASE) is not None
