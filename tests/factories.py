@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from integration_logger.entry import Entry, InFlight, Message
-from integration_logger.ids import new_id, new_trace_id
+from integration_logger.ids import new_id
 
 PARTNERS = {
     "stripe": ("/webhooks/stripe", "payment_intent.succeeded", "Stripe/1.0 (+https://stripe.com/docs/webhooks)"),
@@ -36,7 +36,7 @@ def make_entry(rng: random.Random | None = None, *, body_size: int = 1024, **ove
         "started_at": EPOCH + timedelta(microseconds=rng.randrange(20 * 86400 * 10**6)),
         "status": "failed" if failed else "completed",
         "transaction_id": new_id(),
-        "trace_id": new_trace_id(),
+        "trace_id": new_id().replace("-", ""),
         "tenant": f"customer-{rng.randrange(200)}",
         "application": rng.choice(("shop", "billing", "sales-bot")),
         "integration": integration,
@@ -67,8 +67,9 @@ def make_entry(rng: random.Random | None = None, *, body_size: int = 1024, **ove
 def make_message(rng: random.Random, body_size: int, agent: str, *, request: bool) -> Message:
     """Return one half of a call; the request has seven headers, the response five."""
     body = make_body(rng, body_size) if body_size else b""
+    headers = _request_headers(rng, body, agent) if request else _response_headers(rng, body)
     return Message(
-        headers=_request_headers(rng, body, agent) if request else _response_headers(rng, body),
+        raw_headers=[(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers],
         body=body,
         content_type="application/json",
         size=len(body),

@@ -13,7 +13,7 @@ from typing import Final
 
 import zstandard
 
-from integration_logger.entry import Omitted
+from integration_logger.entry import Message, Omitted, RawHeaders
 
 OVERLAP: Final = 8 * 1024
 """Bytes captured beyond ``max_body``, so that a secret which the limit cuts is still seen whole."""
@@ -31,15 +31,16 @@ _BOMBS_STOP_AT: Final = 8 * 1024 * 1024
 class Body:
     """The beginning of a body as it passes by, and how long it was."""
 
-    __slots__ = ("_chunks", "_room", "ended", "limit", "omitted", "size")
+    __slots__ = ("_chunks", "_room", "content_encoding", "content_type", "ended", "limit", "omitted", "size")
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, content_type: bytes | None = None, content_encoding: bytes | None = None) -> None:
+        self.content_type = content_type and content_type.decode("latin-1")
+        self.content_encoding = content_encoding and content_encoding.decode("latin-1")
+        self.limit = self._room = limit
         self.size = 0
-        self.limit = limit
         self.ended = False
         self.omitted: Omitted | None = None
-        """Why nothing is kept, where that is known before the end."""
-        self._room = limit
+        """Why nothing is kept."""
         self._chunks: list[bytes] = []
 
     def feed(self, chunk: bytes) -> None:
@@ -49,7 +50,12 @@ class Body:
         if self._room > 0 and length:
             # bytes() copies only what the caller could change later (bytearray, memoryview)
             self._chunks.append(bytes(chunk) if length <= self._room else bytes(chunk[: self._room]))
-            self._room -= length
+        self._room -= length
+
+    def leave_out(self, reason: Omitted) -> None:
+        """Keep nothing from now on, and say why."""
+        self.omitted = reason
+        self._room = 0
 
     @property
     def kept(self) -> bytes:
@@ -62,45 +68,25 @@ class Body:
         return self.ended and self._room >= 0
 
 
-class Content:
-    """A kept body after content-decoding: the bytes, or why there are none."""
-
-    __slots__ = ("body", "decoded_size", "omitted", "truncated")
-
-    def __init__(
-        self,
-        body: bytes | None,
-        *,
-        decoded_size: int | None = None,
-        truncated: bool = False,
-        omitted: Omitted | None = None,
-    ) -> None:
-        self.body = body
-        self.decoded_size = decoded_size
-        self.truncated = truncated
-        self.omitted = omitted
-
-
-def read(body: Body, content_type: str | None, content_encoding: str | None) -> Content:
-    """Return the kept bytes content-decoded; binary kinds, and what cannot be decoded, are left out."""
+def message(raw_headers: RawHeaders, body: Body) -> Message:
+    """Return a Message with the kept bytes content-decoded; binary kinds, and what cannot be decoded, are left out."""
+    content_type, content_encoding, size = body.content_type, body.content_encoding, body.size
+    if size == 0 or body.omitted is not None:
+        return Message(raw_headers, None, content_type, content_encoding, size, None, False, body.omitted)
     text = is_text(content_type)
     if text is False:
-        return Content(None, omitted="binary")
-    kept, whole = body.kept, body.whole
-    if not content_encoding or content_encoding == "identity":
-        return _checked(kept, text, None, whole)
-    try:
-        decoded, ended = decode(kept, content_encoding, body.limit)
-    except Exception:  # any codec's own error: the bytes are not what their header says
-        return Content(None, omitted="unparseable")
-    complete = whole and ended
-    return _checked(decoded, text, len(decoded) if complete else None, complete)
-
-
-def _checked(kept: bytes, text: bool | None, decoded_size: int | None, whole: bool) -> Content:
+        return Message(raw_headers, None, content_type, content_encoding, size, None, False, "binary")
+    kept, whole, decoded_size = body.kept, body.whole, None
+    if content_encoding is not None and content_encoding != "identity":
+        try:
+            kept, ended = decode(kept, content_encoding, body.limit)
+        except Exception:  # any codec's own error: the bytes are not what their header says
+            return Message(raw_headers, None, content_type, content_encoding, size, None, False, "unparseable")
+        whole = whole and ended
+        decoded_size = len(kept) if whole else None
     if text is None and not looks_like_text(kept):
-        return Content(None, decoded_size=decoded_size, omitted="binary")
-    return Content(kept, decoded_size=decoded_size, truncated=not whole)
+        return Message(raw_headers, None, content_type, content_encoding, size, decoded_size, False, "binary")
+    return Message(raw_headers, kept, content_type, content_encoding, size, decoded_size, not whole, None)
 
 
 @lru_cache(maxsize=512)

@@ -10,18 +10,18 @@ import re
 import socket
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from time import perf_counter
 from typing import Any, Final
 
+import msgspec
+
 from integration_logger import bodies
 from integration_logger.bodies import Body
-from integration_logger.context import current
-from integration_logger.entry import LABEL_COLUMNS, Entry, Headers, Kind, Message
-from integration_logger.ids import new_id, new_trace_id
-
-RawHeaders = Iterable[tuple[bytes, bytes]]
+from integration_logger.entry import LABEL_COLUMNS, Entry, Kind, Message, RawHeaders, Status
+from integration_logger.ids import new_id
 
 MAX_TEXT: Final = 4 * 1024
 """Characters kept of one error text."""
@@ -34,59 +34,51 @@ INHERITED: Final = ("tenant", "application", "user_id")
 _SERVER_HOST = socket.gethostname()
 
 
-class Capture:
+class Capture(msgspec.Struct, eq=False):
     """A call under way. What ``log.current()`` gives to the host has ``label``, ``error`` and ``discard``."""
 
-    __slots__ = (
-        "attempt", "client_ip", "discarded", "duration", "error_type", "errors", "first_byte", "host", "http_version",
-        "id", "kind", "labels", "late_labels", "method", "operation", "outer", "parent_id", "phase", "recorder",
-        "request_body",
-        "request_headers", "response_body", "response_headers", "route", "started", "started_at", "status",
-        "status_code", "trace_id", "traceback", "transaction_id", "url",
-    )  # fmt: skip
+    kind: Kind
+    started_at: datetime = msgspec.field(default_factory=partial(datetime.now, UTC))
+    started: float = msgspec.field(default_factory=perf_counter)
+    id: str = msgspec.field(default_factory=new_id)
+    transaction_id: str | None = None
+    """None: this is the first attempt, and its id."""
+    attempt: int = 1
+    parent_id: str | None = None
+    trace_id: str | None = None
+    """None: nobody named one, so that the id serves."""
+    outer: Capture | None = None
+    """The capture of another logger that is around this one."""
+    recorder: object = None
+    """Who will record it; a logger that meets its own capture again leaves the call to that."""
+    discarded: bool = False
+    labels: dict[str, str | list[str]] | None = None
+    late_labels: Callable[[], Mapping[str, object] | None] | None = None
+    """Asked for more labels at the end, when the host knows most; what was set by hand wins."""
+    operation: str | None = None
+    method: str | None = None
+    url: str | None = None
+    host: str | None = None
+    route: str | None = None
+    http_version: str | None = None
+    client_ip: str | None = None
+    status: Status | None = None
+    """Set where the kind of ending decides, not the status code."""
+    status_code: int | None = None
+    error_type: str | None = None
+    phase: str | None = None
+    errors: list[str] | None = None
+    traceback: str | None = None
+    first_byte: float | None = None
+    duration: float | None = None
+    request_headers: RawHeaders | None = None
+    response_headers: RawHeaders | None = None
+    request_body: Body | None = None
+    response_body: Body | None = None
 
-    def __init__(self, kind: Kind) -> None:
-        self.started_at = datetime.now(UTC)
-        self.started = perf_counter()
-        self.kind = kind
-        self.id = self.transaction_id = new_id()
-        self.attempt = 1
-        self.outer: Capture | None = None
-        """The capture of another logger that is around this one."""
-        self.recorder: object | None = None
-        """Who will record it; a logger that meets its own capture again leaves the call to that."""
-        self.discarded = False
-        self.labels: dict[str, str | list[str]] | None = None
-        self.late_labels: Callable[[], Mapping[str, object] | None] | None = None
-        """Asked for more labels at the end, when the host knows most; what was set by hand wins."""
-        self.operation: str | None = None
-        self.method: str | None = None
-        self.url: str | None = None
-        self.host: str | None = None
-        self.route: str | None = None
-        self.http_version: str | None = None
-        self.client_ip: str | None = None
-        self.status: str | None = None
-        """Set where the kind of ending decides, not the status code."""
-        self.status_code: int | None = None
-        self.error_type: str | None = None
-        self.phase: str | None = None
-        self.errors: list[str] | None = None
-        self.traceback: str | None = None
-        self.first_byte: float | None = None
-        self.duration: float | None = None
-        self.request_headers: RawHeaders | None = None
-        self.response_headers: RawHeaders | None = None
-        self.request_body: Body | None = None
-        self.response_body: Body | None = None
-        parent = current.get()
-        self.parent_id: str | None = None
-        self.trace_id: str | None = None
-        if parent is not None:
-            self._inherit(parent)
-
-    def _inherit(self, parent: Capture) -> None:
-        self.parent_id, self.trace_id = parent.id, parent.trace_id
+    def inherit(self, parent: Capture) -> None:
+        """Become part of the call that this one is made in."""
+        self.parent_id, self.trace_id = parent.id, parent.trace_id or trace_id_of(parent.id)
         if parent.labels:
             self.labels = {k: v for k, v in parent.labels.items() if k in INHERITED or k.startswith("source_")}
 
@@ -108,14 +100,6 @@ class Capture:
     def discard(self) -> None:
         """Leave this call out of the log."""
         self.discarded = True
-
-    def _all_labels(self) -> dict[str, str | list[str]]:
-        labels: dict[str, str | list[str]] = {}
-        if self.late_labels is not None and (more := self.late_labels()):
-            add_labels(labels, more)
-        if self.labels:
-            labels.update(self.labels)
-        return labels
 
     # --- for adapters -----------------------------------------------------------------------------
 
@@ -142,48 +126,60 @@ class Capture:
     def finish(self) -> Entry:
         """Return the entry, not yet redacted, bodies longer than they will be kept."""
         self.end()
-        code = self.status_code
-        error_type = self.error_type
-        status: Any = self.status or ("completed" if code is not None and code < 400 else "failed")
+        code, status, error_type, errors = self.status_code, self.status, self.error_type, self.errors
+        if status is None:
+            status = "completed" if code is not None and code < 400 else "failed"
         if error_type is None and code is not None and code >= 400 and status == "failed":
             error_type = "http_4xx" if code < 500 else "http_5xx"
         labels = self._all_labels()
-        pop = labels.pop
-        errors = () if self.errors is None else tuple(self.errors)
-        return Entry(
-            id=self.id,
-            kind=self.kind,
-            started_at=self.started_at,
-            status=status,
-            transaction_id=self.transaction_id,
-            attempt=self.attempt,
-            parent_id=self.parent_id,
-            trace_id=self.trace_id or new_trace_id(),
-            tenant=pop("tenant", None),  # type: ignore[arg-type]  # add_labels keeps these as text
-            application=pop("application", None),  # type: ignore[arg-type]
-            integration=pop("integration", None),  # type: ignore[arg-type]
-            operation=pop("operation", self.operation),  # type: ignore[arg-type]
-            log_type=pop("log_type", None),  # type: ignore[arg-type]
-            user_id=pop("user_id", None),  # type: ignore[arg-type]
-            labels=labels,
-            status_code=code,
-            error_type=error_type,
-            phase=self.phase,
-            errors=errors,
-            traceback=self.traceback,
-            has_errors=status == "failed" or bool(errors),
-            first_byte=self.first_byte,
-            duration=self.duration,
-            method=self.method,
-            url=self.url,
-            host=self.host,
-            route=self.route,
-            http_version=self.http_version,
-            client_ip=self.client_ip,
-            server_host=_SERVER_HOST,
-            request=_message(self.request_headers, self.request_body),
-            response=_message(self.response_headers, self.response_body),
+        columns: Any = [labels.pop(name, None) for name in LABEL_COLUMNS] if labels else _NO_COLUMNS
+        tenant, application, integration, operation, log_type, user_id = columns
+        request, response = self.request_body, self.response_body
+        return Entry(  # by place, in the order of Entry: it is what every request waits for
+            self.id,
+            self.kind,
+            self.started_at,
+            status,
+            self.transaction_id or self.id,
+            self.attempt,
+            self.parent_id,
+            self.trace_id or trace_id_of(self.id),
+            tenant,
+            application,
+            integration,
+            operation or self.operation,
+            log_type,
+            user_id,
+            labels,
+            code,
+            error_type,
+            self.phase,
+            () if errors is None else tuple(errors),
+            self.traceback,
+            errors is not None or status == "failed",
+            self.first_byte,
+            self.duration,
+            self.method,
+            self.url,
+            self.host,
+            self.route,
+            self.http_version,
+            self.client_ip,
+            _SERVER_HOST,
+            _message(self.request_headers, request),
+            _message(self.response_headers, response),
         )
+
+    def _all_labels(self) -> dict[str, str | list[str]]:
+        labels: dict[str, str | list[str]] = {}
+        if self.late_labels is not None and (more := self.late_labels()):
+            add_labels(labels, more)
+        if self.labels:
+            labels.update(self.labels)
+        return labels
+
+
+_NO_COLUMNS: Final = (None,) * len(LABEL_COLUMNS)
 
 
 class Detached:
@@ -202,39 +198,9 @@ class Detached:
 def _message(headers: RawHeaders | None, body: Body | None) -> Message | None:
     if headers is None:
         return None
-    pairs = read_headers(headers)
-    named = {name.lower(): value for name, value in pairs}
-    content_type, content_encoding = named.get("content-type"), named.get("content-encoding")
-    if body is None or (body.size == 0 and body.omitted is None):
-        return Message(headers=pairs, content_type=content_type, content_encoding=content_encoding)
-    if body.omitted is not None:
-        return Message(
-            headers=pairs, content_type=content_type, content_encoding=content_encoding,
-            size=body.size, omitted=body.omitted,
-        )  # fmt: skip
-    content = bodies.read(body, content_type, content_encoding)
-    return Message(
-        headers=pairs,
-        body=content.body,
-        content_type=content_type,
-        content_encoding=content_encoding,
-        size=body.size,
-        decoded_size=content.decoded_size,
-        truncated=content.truncated,
-        omitted=content.omitted,
-    )
-
-
-def read_headers(headers: RawHeaders) -> Headers:
-    """Return header fields as text; bytes beyond ASCII are read as latin-1 (RFC 9110, 5.5)."""
-    try:
-        return tuple([(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers])
-    except (AttributeError, TypeError, ValueError):  # a host that breaks the protocol still gets its entry
-        return tuple([(_as_text(pair[0]), _as_text(pair[-1])) for pair in headers if pair])
-
-
-def _as_text(value: object) -> str:
-    return bytes(value).decode("latin-1") if isinstance(value, bytes | bytearray | memoryview) else str(value)
+    if not isinstance(headers, list | tuple):
+        headers = list(headers)
+    return Message(headers) if body is None else bodies.message(headers, body)
 
 
 def add_labels(labels: dict[str, str | list[str]], more: Mapping[str, object]) -> None:
@@ -262,6 +228,11 @@ def _format_traceback(error: BaseException) -> str:
         return "<the traceback could not be formatted>"
 
 
+def trace_id_of(id: str) -> str:
+    """Return the trace id of a call that nobody gave one: the digits of its own id."""
+    return id.replace("-", "")
+
+
 def trace_id(traceparent: bytes | None) -> str | None:
     """Return the trace id of OpenTelemetry's current span, else of a ``traceparent`` header, else None.
 
@@ -271,11 +242,9 @@ def trace_id(traceparent: bytes | None) -> str | None:
         found = otel.get_current_span().get_span_context().trace_id
         if found:
             return f"{found:032x}"
-    if traceparent is not None and len(traceparent) >= 55:
-        text = traceparent[3:35].decode("latin-1")
-        if _TRACE_ID.fullmatch(text) and text != "0" * 32:
-            return text
+    if traceparent is not None and (match := _TRACEPARENT.match(traceparent)) and match[1] != b"0" * 32:
+        return match[1].decode()
     return None
 
 
-_TRACE_ID = re.compile("[0-9a-f]{32}")
+_TRACEPARENT = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")

@@ -52,13 +52,14 @@ def to_dict(entry: Entry) -> dict[str, Any]:
 
 _TIMES = ("started_at", "expires_at", "bodies_expire_at")
 _PLAIN: Final = tuple(f for f in Entry.__struct_fields__ if f not in (*_TIMES, "request", "response", "run"))
+_MESSAGE: Final = ("headers", *Message.__struct_fields__[1:])
 
 
 def message_to_dict(message: Message | None) -> dict[str, Any] | None:
     """Return a Message as plain data with its body as text, or None for none."""
     if message is None:
         return None
-    data = {name: getattr(message, name) for name in Message.__struct_fields__}
+    data = {name: getattr(message, name) for name in _MESSAGE}
     data["body"] = None if message.body is None else body_text(message)
     return data
 

@@ -6,7 +6,7 @@ appended once, when the call or run has ended.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any, Literal
@@ -18,6 +18,7 @@ Status = Literal["processing", "completed", "failed"]
 Outcome = Literal["success", "error"]
 Omitted = Literal["unread", "binary", "unparseable", "limit", "off"]
 Headers = tuple[tuple[str, str], ...]
+RawHeaders = Sequence[tuple[bytes, bytes]]
 Labels = Mapping[str, str | list[str]]
 
 KINDS: tuple[Kind, ...] = ("inbound", "outbound", "call", "script", "run", "audit")
@@ -27,11 +28,11 @@ STATUSES: tuple[Status, ...] = ("processing", "completed", "failed")
 LABEL_COLUMNS = ("tenant", "application", "integration", "operation", "log_type", "user_id")
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+class Message(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One half of a call: what was sent or what came back, already redacted."""
 
-    headers: Headers = ()
-    """In order, as they passed; duplicates are kept; bytes that are not ASCII are read as latin-1."""
+    raw_headers: RawHeaders = ()
+    """Names and values as they passed, in order, duplicates kept; ``headers`` has them as text."""
     body: bytes | None = None
     """Content-decoded, redacted, in the original charset, cut to ``max_body`` bytes; None where none is kept."""
     content_type: str | None = None
@@ -44,6 +45,11 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """True where ``body`` is only the beginning."""
     omitted: Omitted | None = None
     """Why there is no body although one passed."""
+
+    @property
+    def headers(self) -> Headers:
+        """Names and values as text; bytes beyond ASCII are read as latin-1 (RFC 9110, 5.5)."""
+        return tuple([(name.decode("latin-1"), value.decode("latin-1")) for name, value in self.raw_headers])
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
@@ -63,10 +69,11 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     external_ip: str | None = None
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One attempt of a call with the outside world, or one run; what the log browser shows as a line.
 
     The order of the fields is the order in the spool: new ones are added at the end, with a default.
+    Give them by name; only the request path counts on their places, because that is seven times faster.
     """
 
     id: str

@@ -107,7 +107,7 @@ class Call:
     """One HTTP call through the middleware: the two callables that the app gets, and what they saw."""
 
     __slots__ = (
-        "capture", "disconnected", "event_stream", "handled", "middleware", "open", "receive_inner", "remaining",
+        "capture", "disconnected", "handled", "middleware", "open", "receive_inner", "remaining",
         "scope", "send_inner", "trailers",
     )  # fmt: skip
 
@@ -121,38 +121,33 @@ class Call:
         self.open = True
         """Until the entry is recorded."""
         self.disconnected = False
-        self.event_stream = False
         self.handled: Exception | None = None
         self.trailers = False
         self.remaining = -1
         """Bytes until Content-Length is reached; -1 where the length is not announced."""
         self.capture = capture = Capture("inbound")
         capture.outer = outer
-        capture.recorder = middleware.recorder
-        self._read_scope(capture, scope)
-        scope[SCOPE_KEY] = capture
-
-    def _read_scope(self, capture: Capture, scope: Scope) -> None:
-        headers = scope["headers"]
-        named = dict(headers)
+        capture.recorder = recorder = middleware.recorder
+        parent = current.get()
+        if parent is not None:
+            capture.inherit(parent)
+        capture.request_headers = headers = scope["headers"]
+        header = dict(headers).get
         capture.method = method = scope["method"]
         capture.http_version = scope.get("http_version")
-        capture.request_headers = headers
-        client = scope.get("client")
-        if client is not None:
-            proxies = self.middleware.recorder.trusted_proxies
-            capture.client_ip = proxies.client(client[0], headers) if proxies else client[0]
-        capture.host = host = asgi_scope.host(named.get(b"host"), scope)
-        capture.url = asgi_scope.url(scope, host)
-        if capture.trace_id is None:
-            capture.trace_id = trace_id(named.get(b"traceparent"))
-        if self.middleware.labels is not None:
+        if (client := scope.get("client")) is not None:
+            proxies = recorder.trusted_proxies
+            capture.client_ip = client[0] if proxies is None else proxies.client(client[0], headers)
+        capture.host, capture.url = asgi_scope.address(scope, header(b"host"))
+        if (trace := trace_id(header(b"traceparent"))) is not None:
+            capture.trace_id = trace
+        if middleware.labels is not None:
             capture.late_labels = self._labels
-        length = named.get(b"content-length")
-        if method not in _NO_BODY_METHODS or length is not None or b"transfer-encoding" in named:
-            capture.request_body = self._body(named.get(b"content-type"))
-            if length == b"0":
-                capture.request_body.ended = True
+        length = header(b"content-length")
+        if length is not None or method not in _NO_BODY_METHODS or header(b"transfer-encoding") is not None:
+            capture.request_body = body = self._body(header)
+            body.ended = length == b"0"
+        scope[SCOPE_KEY] = capture
 
     def _labels(self) -> Mapping[str, object] | None:
         labels = self.middleware.labels
@@ -162,16 +157,14 @@ class Call:
             self.middleware.recorder.failed(error, "labels_failed")
             return None
 
-    def _body(self, content_type: bytes | None) -> Body:
-        if not self.middleware.bodies:
-            body = Body(0)
-            body.omitted = "off"
-            return body
-        if content_type is not None and is_text(content_type.decode("latin-1")) is False:
-            body = Body(0)
-            body.omitted = "binary"
-            return body
-        return Body(self.middleware.recorder.max_body + OVERLAP)
+    def _body(self, header: Callable[[bytes], bytes | None]) -> Body:
+        middleware = self.middleware
+        body = Body(middleware.recorder.max_body + OVERLAP, header(b"content-type"), header(b"content-encoding"))
+        if not middleware.bodies:
+            body.leave_out("off")
+        elif is_text(body.content_type) is False:
+            body.leave_out("binary")
+        return body
 
     async def receive(self) -> ASGIMessage:
         """Pass on what the server received."""
@@ -230,16 +223,14 @@ class Call:
         status = message["status"]
         capture = self.capture
         capture.respond(status, headers)
-        named = {name.lower(): value for name, value in headers}
-        content_type = named.get(b"content-type")
-        capture.response_body = self._body(content_type)
-        self.event_stream = content_type is not None and content_type.startswith(b"text/event-stream")
+        header = {name.lower(): value for name, value in headers}.get
+        capture.response_body = body = self._body(header)
         self.trailers = bool(message.get("trailers"))
-        length = named.get(b"content-length")
+        length = header(b"content-length")
         if length is not None and length.isdigit():
             self.remaining = int(length)
         if capture.method == "HEAD" or status in _NO_BODY_STATUS:
-            capture.response_body = None
+            body.omitted = None
             return True
         return self.remaining == 0
 
@@ -295,7 +286,8 @@ class Call:
             self.capture.fail("cancelled", f"{type(error).__name__} while the call was under way", phase=self._phase())
 
     def _client_left(self) -> None:
-        if self.event_stream:
+        body = self.capture.response_body
+        if body is not None and (body.content_type or "").startswith("text/event-stream"):
             self.capture.status = "completed"  # leaving is how event streams end
         else:
             self.capture.fail("disconnect", "the client left before the answer was complete", phase=self._phase())

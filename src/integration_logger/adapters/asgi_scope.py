@@ -1,4 +1,4 @@
-"""What an ASGI scope tells of a call: its URL, its host, its client, the route that took it."""
+"""What an ASGI scope tells of a call: its address, and the route that took it."""
 
 from __future__ import annotations
 
@@ -9,21 +9,18 @@ from urllib.parse import quote
 Scope = MutableMapping[str, Any]
 
 
-def host(header: bytes | None, scope: Scope) -> str | None:
-    """Return the host that was asked for, else the address that the server listens on."""
-    if header is not None:
-        return header.decode("latin-1")
-    server = scope.get("server")
-    return f"{server[0]}:{server[1]}" if server else None
-
-
-def url(scope: Scope, host: str | None) -> str:
-    """Return the full URL as it was asked for, with the mounts' prefix."""
-    raw = scope.get("raw_path")
+def address(scope: Scope, host: bytes | None) -> tuple[str | None, str]:
+    """Return the host that was asked for (else the address that the server listens on), and the full URL."""
+    if host is not None:
+        name: str | None = host.decode("latin-1")
+    else:
+        server = scope.get("server")
+        name = f"{server[0]}:{server[1]}" if server else None
+    raw, query = scope.get("raw_path"), scope.get("query_string")
     path = raw.decode("latin-1") if raw else quote(scope["path"], safe="/%:@!$&'()*+,;=~")
-    query = scope.get("query_string")
-    full = f"{scope.get('scheme', 'http')}://{host}{path}" if host else path
-    return f"{full}?{query.decode('latin-1')}" if query else full
+    if query:
+        path = f"{path}?{query.decode('latin-1')}"
+    return name, f"{scope.get('scheme', 'http')}://{name}{path}" if name else path
 
 
 def route(scope: Scope) -> str | None:

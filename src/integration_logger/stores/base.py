@@ -167,7 +167,7 @@ def without_payload(entry: Entry) -> Entry:
 
 
 def _without_body(message: Message | None) -> Message | None:
-    return message and msgspec.structs.replace(message, headers=(), body=None)
+    return message and msgspec.structs.replace(message, raw_headers=(), body=None)
 
 
 def abandoned(entry: Entry) -> Entry:
