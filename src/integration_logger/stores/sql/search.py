@@ -1,0 +1,75 @@
+"""Pages, streams and figures, each within the transaction of its caller."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Final
+
+from sqlalchemy import Connection, Select, bindparam, select
+
+from integration_logger import codec
+from integration_logger.entry import Entry
+from integration_logger.query import Query
+from integration_logger.stores.base import MAX_IN_FLIGHT, Page, without_payload
+from integration_logger.stores.sql.blocks import ranges
+from integration_logger.stores.sql.payload import unpack
+from integration_logger.stores.sql.rows import from_row
+from integration_logger.stores.sql.schema import entries, in_flight, payloads
+from integration_logger.stores.sql.where import is_exact, where
+
+SECONDS: Final = 1.0  # that one page may search; what was found by then is returned
+
+_listed: Final = select(entries)
+_whole: Final = select(entries, payloads.c.data).join(payloads, payloads.c.seq == entries.c.seq, isouter=True)
+
+
+def page(connection: Connection, query: Query, last_seq: int) -> Page:
+    """Return one page."""
+    found, cursor = collect(connection, query, last_seq, query.limit, seconds=SECONDS)
+    first_page = query.cursor is None and query.order == "desc"
+    end = max(last_seq, query.cursor or 0) if query.order == "asc" else None
+    return Page(
+        entries=tuple(found),
+        in_flight=tuple(in_flight_matches(connection, query)[:MAX_IN_FLIGHT]) if first_page else (),
+        next_cursor=end if cursor is None else cursor,
+        has_more=cursor is not None,
+    )
+
+
+def collect(
+    connection: Connection,
+    query: Query,
+    last_seq: int,
+    limit: int,
+    *,
+    whole: bool = False,
+    seconds: float | None = None,
+) -> tuple[list[Entry], int | None]:
+    """Return up to ``limit`` matches, and the cursor to continue from, None where nothing is left."""
+    deadline = None if seconds is None else time.monotonic() + seconds
+    statement, exact = _statement(query, limit, whole=whole), is_exact(query)
+    found: list[Entry] = []
+    for low, high in ranges(connection, query, last_seq):
+        rows = connection.execute(statement, {"low": low, "high": high})
+        read = (unpack(from_row(row[:-1]), row[-1]) if whole else from_row(row) for row in rows)
+        found.extend(read if exact else filter(query.matches, read))
+        if len(found) > limit:
+            return found[:limit], found[limit - 1].seq
+        if deadline is not None and time.monotonic() > deadline:
+            return found, low if query.order == "desc" else high
+    return found, None
+
+
+def _statement(query: Query, limit: int, *, whole: bool) -> Select[Any]:
+    order = entries.c.seq.desc() if query.order == "desc" else entries.c.seq.asc()
+    within = entries.c.seq.between(bindparam("low"), bindparam("high"))
+    statement = (_whole if whole else _listed).where(within, *where(query)).order_by(order)
+    # Where Query.matches has the last word, a limit could cut matches off.
+    return statement.limit(limit + 1) if is_exact(query) else statement
+
+
+def in_flight_matches(connection: Connection, query: Query) -> list[Entry]:
+    """Return the calls in flight that match, the newest first."""
+    rows = connection.scalars(select(in_flight.c.entry))
+    found = [without_payload(entry) for entry in map(codec.decode, rows) if query.matches(entry)]
+    return sorted(found, key=lambda entry: (entry.started_at, entry.id), reverse=True)

@@ -1,0 +1,91 @@
+"""The store on SQL databases, put together from its parts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final, Self
+
+import msgspec
+from sqlalchemy import Connection, inspect, select
+
+from integration_logger import codec
+from integration_logger.entry import Entry, InFlight
+from integration_logger.errors import StoreError
+from integration_logger.query import Query, Scope
+from integration_logger.stores.base import Page
+from integration_logger.stores.sql import schema, search
+from integration_logger.stores.sql.payload import unpack
+from integration_logger.stores.sql.rows import from_row, id_bytes, storable
+from integration_logger.stores.sql.sqlite import SQLite
+from integration_logger.stores.sql.write import add, prepare, prepare_in_flight
+
+_UNSTORABLE: Final = (UnicodeError, OverflowError, TypeError, ValueError)
+
+
+class SQLStore:
+    """Keeps entries in a SQL database of its own: ``sqlite:///file.db``."""
+
+    def __init__(self, url: str) -> None:
+        self._database = SQLite(url)
+
+    @classmethod
+    def from_url(cls, url: str) -> Self:
+        """Return the store that the URL names; nothing is opened yet."""
+        return cls(url)
+
+    def open(self) -> None:
+        self._database.create()
+        with self._database.write() as connection:
+            _upgrade(connection)
+
+    def close(self) -> None:
+        self._database.close()
+
+    def write(self, entries: Sequence[Entry], *, in_flight: Iterable[InFlight] = ()) -> None:
+        begun = [*in_flight]
+        try:
+            self._write(entries, begun)
+        except _UNSTORABLE:
+            whole = [msgspec.structs.replace(row, entry=storable(row.entry)) for row in begun]
+            try:
+                self._write([*map(storable, entries)], whole)
+            except _UNSTORABLE as error:
+                raise StoreError(str(error), data_error=True) from error
+
+    def _write(self, entries: Sequence[Entry], begun: Sequence[InFlight]) -> None:
+        batch, rows = [*map(prepare, entries)], [*map(prepare_in_flight, begun)]
+        with self._database.write() as connection:
+            add(self._database, connection, batch, rows)
+
+    def get(self, id: str, scope: Scope) -> Entry | None:
+        try:
+            key = id_bytes(id)
+        except ValueError:
+            return None
+        with self._database.read() as connection:
+            entry = _find(connection, key)
+        return entry if entry and scope.admits(entry) else None
+
+    def search(self, query: Query) -> Page:
+        with self._database.read() as connection:
+            return search.page(connection, query, self._database.last_seq(connection))
+
+
+def _upgrade(connection: Connection) -> None:
+    """Create the tables where there are none."""
+    if not inspect(connection).has_table(schema.version.name):
+        schema.metadata.create_all(connection)
+        connection.execute(schema.version.insert().values(version=schema.VERSION))
+    found = connection.scalar(select(schema.version.c.version)) or 0
+    if found > schema.VERSION:
+        raise StoreError(f"written by a newer integration-logger (schema {found}, here {schema.VERSION}): upgrade it")
+
+
+def _find(connection: Connection, id: bytes) -> Entry | None:
+    whole = select(schema.entries, schema.payloads.c.data).outerjoin(
+        schema.payloads, schema.payloads.c.seq == schema.entries.c.seq
+    )
+    if row := connection.execute(whole.where(schema.entries.c.id == id)).first():
+        return unpack(from_row(row[:-1]), row[-1])
+    begun = connection.scalar(select(schema.in_flight.c.entry).where(schema.in_flight.c.id == id))
+    return begun and codec.decode(begun)

@@ -1,0 +1,143 @@
+"""Everything that changes entries, each within the transaction of its caller."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from typing import Final, NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, delete, select
+
+from integration_logger import codec
+from integration_logger.entry import Entry, InFlight
+from integration_logger.stores.counting import status_class
+from integration_logger.stores.sql import payload
+from integration_logger.stores.sql.blocks import BLOCK, summarise, unfinished
+from integration_logger.stores.sql.rows import Row, id_bytes, to_row
+from integration_logger.stores.sql.schema import entries, in_flight, minutes, payloads
+from integration_logger.stores.sql.sqlite import SQLite
+
+_IDS: Final = 1000  # in one statement
+
+MinuteKey = tuple[int, str, str, str, str]
+
+
+class Prepared(NamedTuple):
+    """An entry as it goes into the tables; encoded before the transaction, which shall be short."""
+
+    id: bytes
+    row: Row
+    payload: bytes | None
+    minute: MinuteKey | None
+    abandoned: bool
+
+
+def prepare(entry: Entry) -> Prepared:
+    """Encode an entry."""
+    row = to_row(entry)
+    started_at = row[2]
+    minute = minute_key(entry.kind, started_at, entry.tenant, entry.application, entry.status, entry.status_code)
+    return Prepared(row[0], row, payload.pack(entry), minute, entry.error_type == "abandoned")
+
+
+def prepare_in_flight(row: InFlight) -> Row:
+    """Encode a call in flight."""
+    return id_bytes(row.entry.id), row.owner, codec.encode(row.entry)
+
+
+def add(database: SQLite, connection: Connection, batch: Sequence[Prepared], begun: Iterable[Row] = ()) -> None:
+    """Store entries that are not stored yet under the next ``seq`` numbers, and calls in flight."""
+    fresh = _fresh(database, connection, batch)
+    first = database.last_seq(connection) + 1
+    database.insert_many(connection, entries, [(seq, *new.row) for seq, new in enumerate(fresh, first)])
+    found = [(seq, new.payload) for seq, new in enumerate(fresh, first) if new.payload is not None]
+    database.insert_many(connection, payloads, found)
+    _count(database, connection, Counter(new.minute for new in fresh if new.minute))
+    _update_in_flight(database, connection, {new.id for new in batch}, [*begun])
+    for block in range(unfinished(first - 1), unfinished(first + len(fresh) - 1)):
+        summarise(database, connection, block)
+
+
+def _fresh(database: SQLite, connection: Connection, batch: Sequence[Prepared]) -> Collection[Prepared]:
+    """Leave out what is stored already, and take away what is replaced."""
+    known = _known(connection, [new.id for new in batch])
+    fresh: dict[bytes, Prepared] = {}
+    for new in batch:
+        if old := known.get(new.id):
+            if new.abandoned or not old.abandoned:
+                continue
+            if old.seq is not None:
+                remove(database, connection, old.seq // BLOCK, entries.c.seq == old.seq)
+            fresh.pop(new.id, None)
+        known[new.id] = _Known(None, new.abandoned)
+        fresh[new.id] = new
+    return fresh.values()
+
+
+class _Known(NamedTuple):
+    seq: int | None  # None: in the same batch
+    abandoned: bool
+
+
+_by_id: Final = select(entries.c.id, entries.c.seq, entries.c.error_type)
+
+
+def _known(connection: Connection, ids: Sequence[bytes]) -> dict[bytes, _Known]:
+    found: dict[bytes, _Known] = {}
+    for start in range(0, len(ids), _IDS):
+        some = ids[start : start + _IDS]
+        for id, seq, error_type in connection.execute(_by_id.where(entries.c.id.in_(some))):
+            found[id] = _Known(seq, error_type == "abandoned")
+    return found
+
+
+def _update_in_flight(database: SQLite, connection: Connection, finished: set[bytes], begun: Sequence[Row]) -> None:
+    present = set(connection.scalars(select(in_flight.c.id)))
+    if ended := present & finished:
+        connection.execute(delete(in_flight).where(in_flight.c.id.in_(ended)))
+    if begun:
+        stored = _known(connection, [row[0] for row in begun])
+        new = [dict(zip(in_flight.c.keys(), row, strict=True)) for row in begun if row[0] not in stored]
+        database.upsert(connection, in_flight, new)
+
+
+def remove(database: SQLite, connection: Connection, block: int, chosen: ColumnElement[bool]) -> tuple[int, int]:
+    """Delete the chosen entries of one block, and what was counted of them; return how many, and how many payloads."""
+    gone = connection.execute(_counted.where(chosen)).all()
+    if not gone:
+        return 0, 0
+    keys = (minute_key(*row) for row in gone)
+    bodies = connection.execute(delete(payloads).where(payloads.c.seq.in_(select(entries.c.seq).where(chosen))))
+    connection.execute(delete(entries).where(chosen))
+    _count(database, connection, Counter(key for key in keys if key), -1)
+    if block != unfinished(database.last_seq(connection)):
+        summarise(database, connection, block)
+    return len(gone), bodies.rowcount
+
+
+_counted = select(*(entries.c[n] for n in ("kind", "started_at", "tenant", "application", "status", "status_code")))
+
+
+# --- the roll-up --------------------------------------------------------------------------------------
+
+
+def minute_key(
+    kind: str, started_at: int, tenant: str | None, application: str | None, status: str, code: int | None
+) -> MinuteKey | None:
+    """Return what an entry is counted under; None for audit entries, which no ordinary list shows."""
+    if kind == "audit":
+        return None
+    return started_at // 60_000_000, name_key(tenant), name_key(application), status, status_class(code)
+
+
+def name_key(name: str | None) -> str:
+    """Return a name as a part of a key, which takes no null."""
+    return "-" if name is None else f"+{name}"
+
+
+def _count(database: SQLite, connection: Connection, counts: Counter[MinuteKey], sign: int = 1) -> None:
+    rows = [dict(zip(minutes.c.keys(), (*key, sign * count), strict=True)) for key, count in counts.items()]
+    database.upsert(connection, minutes, rows, add=("entries",))
+    if sign < 0:
+        touched = {key[0] for key in counts}
+        connection.execute(delete(minutes).where(minutes.c.minute.in_(touched), minutes.c.entries <= 0))
