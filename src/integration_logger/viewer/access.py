@@ -83,7 +83,7 @@ def _permissions(value: Iterable[str]) -> frozenset[str]:
     return found
 
 
-Authorize = Callable[[Request], "Principal | None | Awaitable[Principal | None]"]
+Authorize = Callable[[Request], "Principal | Awaitable[Principal | None] | None"]
 """Says who a request comes from; None for nobody. May be sync (it then runs in a thread) or async."""
 
 

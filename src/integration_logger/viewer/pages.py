@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
+import msgspec
 from anyio import move_on_after
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -13,7 +15,6 @@ from starlette.responses import Response
 
 from integration_logger.entry import Entry
 from integration_logger.errors import QueryError, ScopeError, StoreError
-from integration_logger.query import Query
 from integration_logger.stores.base import Facets, Page
 from integration_logger.viewer import lines, sidebar
 from integration_logger.viewer.access import Principal
@@ -22,11 +23,19 @@ from integration_logger.viewer.params import PageState
 from integration_logger.viewer.reading import Reading
 from integration_logger.viewer.render import Renderer
 from integration_logger.viewer.shapes import without_detail
+from integration_logger.viewer.timeline import Timeline, bucket_seconds, timeline
 
 _logger = logging.getLogger("integration_logger")
 
 PATIENCE = 0.4
 """Seconds that a page waits for counts; without them it shows the list alone."""
+
+
+class Around(msgspec.Struct):
+    """The counts that stand around a list."""
+
+    facets: Facets | None = None
+    timeline: Timeline | None = None
 
 
 class Pages:
@@ -38,16 +47,18 @@ class Pages:
 
     async def calls(self, request: Request, principal: Principal) -> Response:
         """The list, and the pane where an entry is chosen."""
-        params = request.query_params.multi_items()
         try:
-            state = PageState.read(params, principal.scope)
+            state = PageState.read(request.query_params.multi_items(), principal.scope)
         except QueryError as error:
             return self._not_understood(request, principal, error)
-        page = await self._reading.search(state.query)
-        facets = await self._facets(state.query)
         entry = await self._reading.entry(state.entry, principal.scope) if state.entry else None
         values = self._pane_values(entry, principal, "./", state.tab, state.toggle) if entry else {"entry": None}
-        return self._list(request, principal, state, page, facets, **values)
+        if state.pane_only:
+            return self._render.page(request, "pane_only.html", state=state, line=lines.line, **values)
+        # The live tail goes on from here. Asked before the list, so that nothing falls between the two.
+        newest = await self._reading.newest()
+        page = await self._reading.search(state.query)
+        return self._list(request, principal, state, page, await self._around(state), newest=newest, **values)
 
     async def entry(self, request: Request, principal: Principal) -> Response:
         """One entry as a page of its own."""
@@ -62,20 +73,11 @@ class Pages:
         state = PageState.read([], principal.scope)
         status = 403 if isinstance(error, ScopeError) else 400
         typed = request.query_params.get("q", "")
-        return self._list(
-            request,
-            principal,
-            state,
-            Page(entries=()),
-            None,
-            status=status,
-            problem=str(error),
-            typed=typed,
-            entry=None,
-        )
+        values = {"status": status, "problem": str(error), "typed": typed, "entry": None, "newest": 0}
+        return self._list(request, principal, state, Page(entries=()), Around(), **values)
 
     def _list(
-        self, request: Request, principal: Principal, state: PageState, page: Page, facets: Facets | None, **values: Any
+        self, request: Request, principal: Principal, state: PageState, page: Page, around: Around, **values: Any
     ) -> Response:
         defaults = {"problem": None, "typed": state.text, "warnings": self._warnings(principal)}
         return self._render.page(
@@ -83,8 +85,9 @@ class Pages:
             "calls.html",
             state=state,
             page=page,
-            groups=sidebar.groups(state, facets),
-            covered=sidebar.covered(facets),
+            groups=sidebar.groups(state, around.facets),
+            covered=sidebar.covered(around.facets),
+            timeline=around.timeline,
             line=lines.line,
             blank=lines.BLANK,
             **(defaults | values),
@@ -95,13 +98,20 @@ class Pages:
         shown: Pane = pane(entry, tab, detail=detail, base=base, link=link)
         return {"entry": entry if detail else without_detail(entry), "pane": shown}
 
-    async def _facets(self, query: Query) -> Facets | None:
+    async def _around(self, state: PageState) -> Around:
+        """Count what stands around the list; what takes too long or fails is left out."""
+        around = Around()
+        now = datetime.now(UTC)
+        seconds = bucket_seconds(state, now)
         with move_on_after(PATIENCE):
             try:
-                return await self._reading.facets(query, sidebar.FACETS)
+                around.facets = await self._reading.facets(state.query, sidebar.FACETS)
+                if seconds:
+                    stats = await self._reading.stats(state.query, seconds)
+                    around.timeline = timeline(state, stats, seconds, now)
             except StoreError as error:
                 _logger.warning("the log browser shows no counts: %s", error)
-        return None
+        return around
 
     def _warnings(self, principal: Principal) -> list[str]:
         if principal.limited:

@@ -22,6 +22,7 @@ RANGES = {
 DEFAULT_RANGE = "24h"
 TABS = ("overview", "request", "response")
 PAGE_SIZE = 100
+_TIMES = ("since", "till", "range")
 
 Pairs = list[tuple[str, str]]
 
@@ -34,6 +35,8 @@ class PageState(msgspec.Struct, frozen=True, kw_only=True):
     """A key of ``RANGES``, or ``custom`` where the address has its own bounds."""
     entry: str | None = None
     tab: str = "overview"
+    pane_only: bool = False
+    """True where a script asks for the pane alone."""
 
     @classmethod
     def read(cls, params: Iterable[tuple[str, str]], scope: Scope, now: datetime | None = None) -> PageState:
@@ -41,7 +44,7 @@ class PageState(msgspec.Struct, frozen=True, kw_only=True):
         own: dict[str, str] = {}
         rest: Pairs = []
         for name, value in params:
-            if name in ("range", "entry", "tab"):
+            if name in ("range", "entry", "tab", "part"):
                 own[name] = value
             else:
                 rest.append((name, value))
@@ -59,6 +62,7 @@ class PageState(msgspec.Struct, frozen=True, kw_only=True):
             range=chosen,
             entry=own.get("entry") or None,
             tab=tab if tab in TABS else TABS[0],
+            pane_only=own.get("part") == "pane",
         )
 
     # --- addresses ------------------------------------------------------------------------------
@@ -106,13 +110,15 @@ class PageState(msgspec.Struct, frozen=True, kw_only=True):
 
     def in_range(self, key: str) -> str:
         """Return the address of another range of time."""
-        pairs = [(n, v) for n, v in self.pairs() if n not in ("since", "till", "range")]
-        return self.href(pairs if key == DEFAULT_RANGE else [*pairs, ("range", key)])
+        return self.href(self._timeless if key == DEFAULT_RANGE else [*self._timeless, ("range", key)])
 
     def between(self, since: datetime, till: datetime) -> str:
         """Return the address of a stretch of time."""
-        pairs = [(n, v) for n, v in self.pairs() if n not in ("since", "till", "range")]
-        return self.href([*pairs, ("since", _iso(since)), ("till", _iso(till))])
+        return self.href([*self._timeless, ("since", _iso(since)), ("till", _iso(till))])
+
+    @property
+    def _timeless(self) -> Pairs:
+        return [(n, v) for n, v in self.pairs() if n not in _TIMES]
 
     @property
     def cleared(self) -> str:
@@ -122,7 +128,7 @@ class PageState(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def kept(self) -> Pairs:
         """The parameters that stay when another search is typed."""
-        return [(n, v) for n, v in self.pairs() if n in ("since", "till", "range")]
+        return [(n, v) for n, v in self.pairs() if n in _TIMES]
 
     @property
     def ranges(self) -> list[tuple[str, str]]:
@@ -138,6 +144,22 @@ class PageState(msgspec.Struct, frozen=True, kw_only=True):
         if since and till:
             return f"{_short(since)} to {_short(till)}"
         return f"Since {_short(since)}" if since else f"Until {_short(till)}"
+
+    @property
+    def earlier(self) -> str | None:
+        """The address of the stretch before this one; None for any time."""
+        since, till = self.query.since, self.query.till or datetime.now(UTC)
+        if since is None:
+            return None
+        return self.between(since - (till - since), since)
+
+    @property
+    def later(self) -> str | None:
+        """The address of the stretch after this one; None where that has not begun."""
+        since, till = self.query.since, self.query.till
+        if since is None or till is None or till >= datetime.now(UTC):
+            return None
+        return self.between(till, till + (till - since))
 
     @property
     def count_text(self) -> str:

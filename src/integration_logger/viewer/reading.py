@@ -9,8 +9,8 @@ from anyio import CapacityLimiter, to_thread
 from anyio.lowlevel import RunVar
 
 from integration_logger.entry import Entry
-from integration_logger.query import Query, Scope
-from integration_logger.stores.base import Facets, Page, Store
+from integration_logger.query import EVERYTHING, Query, Scope
+from integration_logger.stores.base import Facets, Page, Stats, Store
 
 T = TypeVar("T")
 
@@ -40,8 +40,13 @@ class Reading:
         await self.open()
         return await in_thread(self.store.search, query)
 
+    async def newest(self) -> int:
+        """Return the ``seq`` of the newest entry of all."""
+        page = await self.search(Query(scope=EVERYTHING, limit=1))
+        return (page.entries[0].seq or 0) if page.entries else 0
+
     async def entry(self, id: str, scope: Scope) -> Entry | None:
-        """Return the whole entry, one in flight included, or None where the scope holds none of that id."""
+        """Return the whole entry, or None where the scope holds none of that id."""
         await self.open()
         return await in_thread(self.store.get, id, scope)
 
@@ -49,6 +54,11 @@ class Reading:
         """Count the values of some fields."""
         await self.open()
         return await in_thread(self.store.facets, query, fields)
+
+    async def stats(self, query: Query, bucket: float) -> Stats:
+        """Count what happened by stretches of time."""
+        await self.open()
+        return await in_thread(self.store.stats, query, bucket)
 
     async def open(self) -> None:
         """Open the store unless that is done; raises ``StoreError`` and tries again the next time."""

@@ -32,6 +32,7 @@ MOST = 8
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
     """One value of a filter, with the addresses that switch it."""
 
+    key: str
     text: str
     toggle: str
     exclude: str
@@ -85,6 +86,7 @@ def _text(field: str, value: str) -> str:
 
 def _choice(state: PageState, field: str, value: str, text: str, count: int | None, mark: str | None = None) -> Choice:
     return Choice(
+        key=f"{field}:{value}",
         text=text,
         toggle=state.toggle(field, value),
         exclude=state.exclude(field, value),

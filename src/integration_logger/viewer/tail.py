@@ -1,19 +1,142 @@
-"""The live tail: new entries to all readers, from one poller of the store."""
+"""The live tail: new entries to every reader, in order, each once.
+
+A reader is only a position in the log. One that falls behind the window of newest entries, however slow it is
+or long it was away, catches up from the store; so nothing is queued for anybody.
+"""
 
 from __future__ import annotations
 
-from starlette.responses import Response
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
 
-from integration_logger.query import Query
-from integration_logger.viewer.reading import Reading
+import anyio
+import msgspec
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from integration_logger.codec import to_json
+from integration_logger.entry import Entry
+from integration_logger.errors import QueryError, StoreError
+from integration_logger.query import MAX_LIMIT, Query
+from integration_logger.viewer.poller import POLL, Item, Poller
+from integration_logger.viewer.reading import Reading, in_thread
+from integration_logger.viewer.shapes import list_item
+
+LIFETIME = 10.0
+"""Seconds until a stream ends and its reader is authorised anew; also the longest that it holds up a shutdown."""
+HEARTBEAT = 5.0
+"""Seconds of silence after which proxies and readers are told that the stream lives."""
 
 
 class Tail:
+    """Hands out streams of new entries."""
+
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
-
-    async def follow(self, query: Query, last_event_id: str | None) -> Response:
-        return Response("retry: 500\n\n", media_type="text/event-stream")
+        self._poller = Poller(reading.store)
+        self._closed = False
 
     def close(self) -> None:
-        pass
+        """End all streams at their next breath."""
+        self._closed = True
+
+    async def follow(self, query: Query, last_event_id: str | None) -> Response:
+        """Answer with what is stored from now on, or since the entry that the reader saw last."""
+        position = _read_position(last_event_id) if last_event_id else query.cursor
+        await self._reading.open()
+        await in_thread(self._look_at_once)
+        newest = self._poller.window.high
+        # A reader that is ahead of the log comes from another one: the store was begun anew.
+        start = newest if position is None or position > newest else position
+        return EventStream(self._events(msgspec.structs.replace(query, cursor=None), start))
+
+    def _look_at_once(self) -> None:
+        self._poller.look(wait=True)
+
+    async def _events(self, query: Query, position: int) -> AsyncGenerator[bytes]:
+        ends_at, spoke_at = time.monotonic() + LIFETIME, time.monotonic()
+        open_calls: tuple[Entry, ...] | None = None
+        shown = b""
+        yield b"retry: 500\n\n"
+        while not self._closed and time.monotonic() < ends_at:
+            try:
+                position, news = await self._news(query, position)
+            except StoreError:
+                break  # the reader comes back and is told why
+            if open_calls is not (open_calls := self._poller.in_flight):
+                told, shown = shown, _open_calls(query, open_calls)
+                news += shown if shown != told else b""
+            if not news and time.monotonic() - spoke_at >= HEARTBEAT:
+                news = _here(position)
+            if news:
+                spoke_at = time.monotonic()
+                yield news
+            await anyio.sleep(POLL / 2)
+        yield _here(position)
+
+    async def _news(self, query: Query, position: int) -> tuple[int, bytes]:
+        """Return the reader's new position and the events on the way there."""
+        if self._poller.is_due:
+            await in_thread(self._poller.look)
+        window = self._poller.window
+        if position < window.low:
+            return await self._catch_up(query, position)
+        events = b"".join([item.event for item in window.after(position) if query.matches(item.entry)])
+        return max(position, window.high), events
+
+    async def _catch_up(self, query: Query, position: int) -> tuple[int, bytes]:
+        behind = msgspec.structs.replace(query, cursor=position, limit=MAX_LIMIT, order="asc")
+        page = await self._reading.search(behind)
+        return max(position, page.next_cursor or 0), b"".join([Item(entry).event for entry in page.entries])
+
+
+def _read_position(last_event_id: str) -> int:
+    if not (last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) <= 18):
+        raise QueryError("Last-Event-ID", "takes the id of an event of this stream")
+    return int(last_event_id)
+
+
+def _open_calls(query: Query, entries: tuple[Entry, ...]) -> bytes:
+    return b"event: inflight\ndata: %s\n\n" % to_json([list_item(e) for e in entries if query.matches(e)])
+
+
+def _here(position: int) -> bytes:
+    # An id without data moves Last-Event-ID on, so that a reader with a rare filter does not search
+    # the same stretch of the log again each time it comes back.
+    return b": still here\nid: %d\n\n" % position
+
+
+class EventStream(Response):
+    """Server-sent events that stop as soon as their reader is gone.
+
+    Not a ``StreamingResponse``: under recent servers that one notices a reader who left only by a ``send``
+    that fails, and in some of them it never does.
+    """
+
+    media_type = "text/event-stream"
+
+    def __init__(self, events: AsyncGenerator[bytes]) -> None:
+        super().__init__(headers={"cache-control": "no-cache", "x-accel-buffering": "no"})
+        del self.headers["content-length"]
+        self._events = events
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with anyio.create_task_group() as group:
+
+            async def until_gone() -> None:
+                while (await receive())["type"] != "http.disconnect":
+                    pass
+                group.cancel_scope.cancel()
+
+            group.start_soon(until_gone)
+            with suppress(OSError):
+                await self._speak(send)
+            group.cancel_scope.cancel()
+
+    async def _speak(self, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        async with aclosing(self._events) as events:
+            async for chunk in events:
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
