@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Final
 
 import zstandard
+from msgspec.structs import replace
 
 from integration_logger.entry import Message, Omitted, RawHeaders
 
@@ -28,76 +29,88 @@ _BOMBS_STOP_AT: Final = 8 * 1024 * 1024
 """Largest zstd window accepted, as RFC 8878 advises."""
 
 
+class ContentType:
+    """A ``Content-Type`` as it was sent, and whether bodies of that type are kept; None: only the bytes can tell."""
+
+    __slots__ = ("name", "text")
+
+    def __init__(self, name: str | None, text: bool | None) -> None:
+        self.name = name
+        self.text = text
+
+
+@lru_cache(maxsize=512)
+def content_type(header: bytes | None) -> ContentType:
+    """Return what a ``Content-Type`` header says."""
+    if not header:
+        return ContentType(None, None)
+    name = header.decode("latin-1")
+    kind = name.partition(";")[0].strip().lower()
+    if kind in _TEXT_TYPES or kind.startswith(("text/", "multipart/")) or kind.endswith(_TEXT_SUFFIXES):
+        return ContentType(name, True)
+    return ContentType(name, None if "/" not in kind else False)
+
+
 class Body:
     """The beginning of a body as it passes by, and how long it was."""
 
-    __slots__ = ("_chunks", "_room", "content_encoding", "content_type", "ended", "limit", "omitted", "size")
+    __slots__ = ("chunks", "content_encoding", "content_type", "ended", "limit", "omitted", "room", "size")
 
-    def __init__(self, limit: int, content_type: bytes | None = None, content_encoding: bytes | None = None) -> None:
-        self.content_type = content_type and content_type.decode("latin-1")
-        self.content_encoding = content_encoding and content_encoding.decode("latin-1")
-        self.limit = self._room = limit
+    def __init__(self, limit: int, content_type: ContentType, content_encoding: bytes | None = None) -> None:
+        self.content_type = content_type
+        self.content_encoding = content_encoding
+        self.limit = self.room = limit
         self.size = 0
         self.ended = False
         self.omitted: Omitted | None = None
         """Why nothing is kept."""
-        self._chunks: list[bytes] = []
+        self.chunks: list[bytes] = []
+        if content_type.text is False:
+            self.leave_out("binary")
+
+    def leave_out(self, reason: Omitted) -> None:
+        """Keep nothing, and say why."""
+        self.omitted = reason
+        self.room = 0
 
     def feed(self, chunk: bytes) -> None:
         """Count a chunk and keep what is still within the limit."""
         length = len(chunk)
         self.size += length
-        if self._room > 0 and length:
-            # bytes() copies only what the caller could change later (bytearray, memoryview)
-            self._chunks.append(bytes(chunk) if length <= self._room else bytes(chunk[: self._room]))
-        self._room -= length
-
-    def leave_out(self, reason: Omitted) -> None:
-        """Keep nothing from now on, and say why."""
-        self.omitted = reason
-        self._room = 0
-
-    @property
-    def kept(self) -> bytes:
-        """The bytes that were kept."""
-        return self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
-
-    @property
-    def whole(self) -> bool:
-        """Whether all of the body passed and all of it was kept."""
-        return self.ended and self._room >= 0
+        if 0 < length <= self.room:
+            # copies only what the caller could change later
+            self.chunks.append(chunk if type(chunk) is bytes else bytes(chunk))
+        elif self.room > 0 and length:
+            self.chunks.append(bytes(chunk[: self.room]))
+        self.room -= length
 
 
 def message(raw_headers: RawHeaders, body: Body) -> Message:
     """Return a Message with the kept bytes content-decoded; binary kinds, and what cannot be decoded, are left out."""
-    content_type, content_encoding, size = body.content_type, body.content_encoding, body.size
-    if size == 0 or body.omitted is not None:
-        return Message(raw_headers, None, content_type, content_encoding, size, None, False, body.omitted)
-    text = is_text(content_type)
-    if text is False:
-        return Message(raw_headers, None, content_type, content_encoding, size, None, False, "binary")
-    kept, whole, decoded_size = body.kept, body.whole, None
-    if content_encoding is not None and content_encoding != "identity":
+    name, size, omitted = body.content_type.name, body.size, body.omitted
+    coding = body.content_encoding and body.content_encoding.decode("latin-1")
+    if size == 0 or omitted is not None:
+        return Message(raw_headers, None, name, coding or None, size, None, False, omitted)
+    chunks = body.chunks
+    kept = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    whole = body.ended and body.room >= 0
+    if not coding and body.content_type.text:
+        return Message(raw_headers, kept, name, None, size, None, not whole, None)
+    return _decoded(Message(raw_headers, kept, name, coding or None, size, None, not whole, None), body)
+
+
+def _decoded(coded: Message, body: Body) -> Message:
+    kept, decoded_size, truncated = coded.body or b"", None, coded.truncated
+    if coded.content_encoding:
         try:
-            kept, ended = decode(kept, content_encoding, body.limit)
+            kept, ended = decode(kept, coded.content_encoding, body.limit)
         except Exception:  # any codec's own error: the bytes are not what their header says
-            return Message(raw_headers, None, content_type, content_encoding, size, None, False, "unparseable")
-        whole = whole and ended
-        decoded_size = len(kept) if whole else None
-    if text is None and not looks_like_text(kept):
-        return Message(raw_headers, None, content_type, content_encoding, size, decoded_size, False, "binary")
-    return Message(raw_headers, kept, content_type, content_encoding, size, decoded_size, not whole, None)
-
-
-@lru_cache(maxsize=512)
-def is_text(content_type: str | None) -> bool | None:
-    """Tell whether bodies of this type are kept; None where only the bytes can tell."""
-    if not content_type:
-        return None
-    kind = content_type.partition(";")[0].strip().lower()
-    if kind in _TEXT_TYPES or kind.startswith(("text/", "multipart/")) or kind.endswith(_TEXT_SUFFIXES):
-        return True
-    return None if "/" not in kind else False
+            return replace(coded, body=None, truncated=False, omitted="unparseable")
+        truncated = truncated or not ended
+        decoded_size = None if truncated else len(kept)
+    if body.content_type.text is None and not looks_like_text(kept):
+        return replace(coded, body=None, decoded_size=decoded_size, truncated=False, omitted="binary")
+    return replace(coded, body=kept, decoded_size=decoded_size, truncated=truncated)
 
 
 def looks_like_text(data: bytes) -> bool:

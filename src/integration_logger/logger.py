@@ -25,7 +25,7 @@ from integration_logger.recorder import ConstantLabels, Recorder
 from integration_logger.redaction import Redactor
 from integration_logger.retention import Retention
 from integration_logger.shipper import Shipper, ShipperThread
-from integration_logger.spool import MemoryQueue, Spool, SpoolWriter, folder_bytes
+from integration_logger.spool import MemoryQueue, Spool, SpoolWriter
 from integration_logger.stores import safe_url, store_from_url
 from integration_logger.stores.base import Store
 from integration_logger.viewer import Viewer
@@ -180,20 +180,19 @@ class IntegrationLogger:
 
     def health(self) -> Health:
         """Return what was kept and lost since this process began, and what is wrong now."""
-        counts, shipped = self.recorder.counts, self._shipper.counts
-        writer = self._writer
+        recorder, shipped, writer = self.recorder, self._shipper.counts, self._writer
         problems = [p for p in (writer and writer.problem, self._shipper.problem) if p]
         return Health(
-            captured=counts["captured"],
-            dropped={k.removeprefix("dropped: "): v for k, v in counts.items() if k.startswith("dropped: ")},
-            discarded=counts["discarded"],
-            failed=counts["failed"],
-            redaction_failed=counts["redaction_failed"],
-            labels_failed=counts["labels_failed"],
+            captured=recorder.captured,
+            dropped=dict(recorder.dropped),
+            discarded=recorder.discarded,
+            failed=recorder.failures["failed"],
+            redaction_failed=recorder.failures["redaction_failed"],
+            labels_failed=recorder.failures["labels_failed"],
             shipped=shipped["shipped"],
             rejected=shipped["rejected"],
             corrupt=shipped["corrupt"],
-            backlog_bytes=0 if writer is None else folder_bytes(writer.folder),
+            backlog_bytes=self._shipper.backlog,
             durable=writer is not None and writer.problem is None,
             problems=tuple(problems),
         )

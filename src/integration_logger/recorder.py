@@ -68,8 +68,12 @@ class Recorder:
         self.trusted_proxies = trusted_proxies
         self.start = start
         """Begins shipping, if it has not begun; called when the host starts and with the first record."""
-        self.counts: Counter[str] = Counter()
-        """Since this process began: ``captured``, ``discarded``, ``failed``, ``dropped: <reason>`` …"""
+        self.captured = 0
+        self.discarded = 0
+        self.dropped: Counter[str] = Counter()
+        """Entries lost, by reason."""
+        self.failures: Counter[str] = Counter()
+        """``failed``, ``redaction_failed``, ``labels_failed``."""
         self._warned: dict[str, float] = {}
 
     def record(self, capture: Capture) -> None:
@@ -77,27 +81,37 @@ class Recorder:
         if capture.discarded:
             return
         try:
-            payload = self._payload(capture)
-            if payload is not None:
-                self._append(payload)
+            self.start()
+            try:
+                entry = capture.finish()
+                if self.labels is not None:
+                    self._put_labels(entry)
+                if self.processors:
+                    processed = self._process(entry)
+                    if processed is None:
+                        self.discarded += 1
+                        return
+                    entry = processed
+                payload = codec.encode(self.redactor.redact(entry, self.max_body))
+            except Exception as error:
+                self.failed(error, "redaction_failed")
+                payload = codec.encode(bare(capture))
+            dropped = self.spool.append(payload)
+            if dropped is None:
+                self.captured += 1
+            else:
+                self.dropped[dropped] += 1
+                self.warn("dropped", "an entry was dropped: %s", dropped)
         except Exception as error:
             self.failed(error)
 
-    def _payload(self, capture: Capture) -> bytes | None:
-        try:
-            entry = capture.finish()
-            if self.labels is not None:
-                self._put_labels(entry)
-            for processor in self.processors:
-                processed = processor(entry)
-                if processed is None:
-                    self.counts["discarded"] += 1
-                    return None
-                entry = processed
-            return codec.encode(self.redactor.redact(entry, self.max_body))
-        except Exception as error:
-            self.failed(error, "redaction_failed")
-            return codec.encode(bare(capture))
+    def _process(self, entry: Entry) -> Entry | None:
+        for processor in self.processors:
+            processed = processor(entry)
+            if processed is None:
+                return None
+            entry = processed
+        return entry
 
     def _put_labels(self, entry: Entry) -> None:
         try:
@@ -107,16 +121,6 @@ class Recorder:
             self.failed(error, "labels_failed")
         else:
             _fill_labels(entry, more)
-
-    def _append(self, payload: bytes) -> None:
-        self.start()
-        dropped = self.spool.append(payload)
-        if dropped is None:
-            self.counts["captured"] += 1
-        else:
-            self.counts["dropped"] += 1
-            self.counts[f"dropped: {dropped}"] += 1
-            self.warn("dropped", "an entry was dropped: %s", dropped)
 
     def after_response(self, parent: Capture, error: Exception) -> None:
         """Record what was raised after an answer was complete, as an entry of its own within that call."""
@@ -134,7 +138,7 @@ class Recorder:
 
     def failed(self, error: Exception, what: str = "failed") -> None:
         """Count a failure of logging and warn, at most once a minute, without a word of what was captured."""
-        self.counts[what] += 1
+        self.failures[what] += 1
         # the error's own text may quote the data that it failed on
         self.warn(what, "recording an entry failed: %s", type(error).__name__)
 
@@ -165,7 +169,7 @@ def bare(capture: Capture) -> Entry:
         kind=capture.kind,
         started_at=capture.started_at,
         status="failed" if failed else "completed",
-        transaction_id=capture.transaction_id,
+        transaction_id=capture.transaction_id or capture.id,
         attempt=capture.attempt,
         parent_id=capture.parent_id,
         status_code=code,

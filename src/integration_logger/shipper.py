@@ -21,7 +21,7 @@ from integration_logger import codec
 from integration_logger.entry import Entry
 from integration_logger.errors import CodecError, StoreError
 from integration_logger.retention import Retention
-from integration_logger.segments import SegmentReader, segments, write_private
+from integration_logger.segments import SegmentReader, remove_unnamed, segments, write_private
 from integration_logger.spool import MemoryQueue, SpoolWriter, read_manifest
 from integration_logger.stores.base import Store
 
@@ -69,6 +69,11 @@ class Shipper:
         if self.folder is not None and self._has_folder(self.folder):
             shipped += self._ship_folder(self.folder)
         return shipped
+
+    @property
+    def backlog(self) -> int:
+        """Bytes that wait, of all segments that this shipper sees."""
+        return sum(reader.backlog for reader in [*self._readers.values()])
 
     def _ship_memory(self) -> int:
         payloads = self.memory.peek(BATCH)
@@ -166,6 +171,7 @@ class Shipper:
             os.close(descriptor)
             return
         self._lock = descriptor
+        remove_unnamed(folder)
 
     def close(self) -> None:
         """Close the segments and give the folder to the next shipper."""
@@ -208,6 +214,7 @@ class ShipperThread:
             if not full:
                 self._wake.wait(self._pause)
                 self._wake.clear()
+        self._attempt(self._ship)  # the segments that have just been given up
         self.shipper.close()
 
     def _attempt(self, step: Callable[[], bool]) -> bool:
@@ -233,6 +240,7 @@ class ShipperThread:
         now = monotonic()
         if self.writer is not None:
             self.writer.seal()
+            self.writer.make_ready()
             if self.fsync is not None and now - self._synced_at >= self.fsync:
                 self._synced_at = now
                 self.writer.sync()

@@ -15,10 +15,16 @@ from time import monotonic
 from typing import Final
 
 from integration_logger.errors import ConfigurationError
-from integration_logger.segments import MAX_FRAME, Segment, frame, segments, shipped_to, write_private
+from integration_logger.segments import (
+    MAX_FRAME,
+    SEGMENT_BYTES,
+    Segment,
+    frame,
+    segments,
+    shipped_to,
+    write_private,
+)
 
-SEGMENT_BYTES: Final = 8 * 1024 * 1024
-"""A segment longer than this is followed by a new one."""
 SEGMENT_SECONDS: Final = 30.0
 """A segment that is shipped and older than this is followed by a new one, so that no entry outlives its erasure."""
 MEMORY_BYTES: Final = 16 * 1024 * 1024
@@ -101,25 +107,32 @@ class SpoolWriter:
         self.problem: str | None = None
         """Why the folder cannot be written; None while all is well."""
         self._segment: Segment | None = None
+        self._spare: Segment | None = None
         self._opened_at = 0.0
         self._retry_at = 0.0
         self._room = 0
         self._measured_at = -1.0
-        self._written: list[Path] = []
+        self._sealed: list[tuple[Path, int]] = []
+        """Former segments that may not be shipped yet, and where they end."""
 
     def append(self, payload: bytes) -> str | None:
         """Append one encoded entry; return None, or the reason why it was dropped."""
-        if len(payload) > MAX_FRAME:
-            return "too large"
         data = frame(payload)
-        if self._room < len(data) and not self._has_room(len(data)):
+        length = len(data)
+        if length > MAX_FRAME:
+            return "too large"
+        if self._room < length and not self._has_room(length):
             return "spool full"
         try:
-            segment = self._segment
-            if segment is None or segment.size > SEGMENT_BYTES:
-                segment = self._next_segment()
-            if segment.append(data):
-                self._room -= len(data)
+            while True:
+                segment = self._segment
+                if segment is None or segment.end > SEGMENT_BYTES:
+                    segment = self._next_segment(segment)
+                written = segment.append(data)
+                if written:
+                    break
+            if written == length:
+                self._room -= length
                 return None
             problem = "disk full"
         except OSError as error:
@@ -128,19 +141,38 @@ class SpoolWriter:
         return self.memory.append(payload)
 
     def _fail(self, problem: str) -> None:
-        self.problem, self._segment = problem, None
+        self.problem = problem
         self._retry_at = monotonic() + RETRY_SECONDS
+        self._retire(self._segment)
 
-    def _next_segment(self) -> Segment:
+    def _retire(self, segment: Segment | None) -> None:
+        """Take a segment out of use, if it is the one in use."""
+        if segment is not None and segment is self._segment:
+            self._segment = None
+            self._sealed = [mark for mark in self._sealed if not shipped_to(*mark)] + [(segment.path, segment.seal())]
+
+    def _next_segment(self, former: Segment | None) -> Segment:
         if monotonic() < self._retry_at:
             raise OSError(0, self.problem)
-        if self._segment is None:
+        self._retire(former)
+        spare, self._spare = self._spare, None
+        if spare is None:
             self._prepare()
-        self._segment = segment = Segment(self.folder)
-        self._written = [path for path in self._written if path.exists()] + [segment.path]
+            spare = Segment(self.folder)
+        spare.publish()
         self._opened_at = monotonic()
-        self.problem = None
-        return segment
+        self._segment, self.problem = spare, None
+        return spare
+
+    def make_ready(self) -> None:
+        """Have the next segment ready before it is needed, where there is much traffic and room for it."""
+        segment = self._segment
+        if segment is None or self._spare is not None or segment.end < SEGMENT_BYTES // 4:
+            return
+        if self.max_bytes >= 8 * SEGMENT_BYTES and self._has_room(SEGMENT_BYTES):
+            spare = Segment(self.folder)
+            spare.fill()
+            self._spare = spare
 
     def _prepare(self) -> None:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -161,28 +193,35 @@ class SpoolWriter:
     def seal(self, *, older_than: float = SEGMENT_SECONDS) -> None:
         """Let the next entry begin a new segment, if this one has been in use for long; does nothing otherwise."""
         segment = self._segment
-        if segment is not None and segment.size and monotonic() - self._opened_at >= older_than:
-            self._segment = None
+        if segment is not None and segment.end and monotonic() - self._opened_at >= older_than:
+            self._retire(segment)
 
     def sync(self) -> None:
         """Force what was written to the disk."""
         segment = self._segment
         if segment is not None:
-            os.fdatasync(segment.file.fileno())
+            os.fdatasync(segment.file.number)
 
     def shipped(self) -> bool:
         """Tell whether everything that this process appended until now is in the store."""
-        return not len(self.memory) and all(shipped_to(path, _size(path)) for path in self._written)
+        segment = self._segment
+        marks = [*self._sealed] if segment is None else [*self._sealed, (segment.path, segment.end)]
+        return not len(self.memory) and all(shipped_to(*mark) for mark in marks)
 
     def close(self) -> None:
         """Give up the segment; a shipper may finish and delete it."""
-        self._segment = None
+        self._retire(self._segment)
+        if self._spare is not None:
+            self._spare.path.unlink(missing_ok=True)
+            self._spare = None
 
     def after_fork(self) -> None:
-        """In a forked child: leave the parent's segment and lock alone and begin anew."""
-        if self._segment is not None:
-            self._segment.file.close()
-        self._segment, self._written, self._room = None, [], 0
+        """In a forked child: leave the parent's segments and locks alone and begin anew."""
+        for segment in (self._segment, self._spare):
+            if segment is not None:
+                segment.file.close()
+        self._segment = self._spare = None
+        self._sealed, self._room = [], 0
         self.memory.clear()
 
 

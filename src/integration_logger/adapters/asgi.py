@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from integration_logger.adapters import asgi_scope
 from integration_logger.adapters.paths import PathFilter, Patterns
-from integration_logger.bodies import OVERLAP, Body, is_text
+from integration_logger.bodies import OVERLAP, Body, content_type
 from integration_logger.capture import Capture, trace_id
 from integration_logger.context import current
 from integration_logger.errors import ConfigurationError
@@ -54,6 +54,7 @@ class ASGIMiddleware:
             raise ConfigurationError("labels takes a callable that gets the scope and returns a dict")
         self.labels = labels
         self.bodies = bodies
+        self.limit = recorder.max_body + OVERLAP
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -159,11 +160,9 @@ class Call:
 
     def _body(self, header: Callable[[bytes], bytes | None]) -> Body:
         middleware = self.middleware
-        body = Body(middleware.recorder.max_body + OVERLAP, header(b"content-type"), header(b"content-encoding"))
+        body = Body(middleware.limit, content_type(header(b"content-type")), header(b"content-encoding"))
         if not middleware.bodies:
             body.leave_out("off")
-        elif is_text(body.content_type) is False:
-            body.leave_out("binary")
         return body
 
     async def receive(self) -> ASGIMessage:
@@ -171,19 +170,16 @@ class Call:
         message = await self.receive_inner()
         if self.open:
             try:
-                self._received(message)
+                if message["type"] == "http.request":
+                    body = self.capture.request_body
+                    if body is not None:
+                        body.feed(message.get("body", b""))
+                        body.ended = not message.get("more_body", False)
+                elif message["type"] == "http.disconnect":
+                    self.disconnected = True
             except Exception as error:
                 report(self.middleware.recorder, error)
         return message
-
-    def _received(self, message: ASGIMessage) -> None:
-        if message["type"] == "http.disconnect":
-            self.disconnected = True
-        elif (body := self.capture.request_body) is not None:
-            if chunk := message.get("body"):
-                body.feed(chunk)
-            if not message.get("more_body"):
-                body.ended = True
 
     async def send(self, message: ASGIMessage) -> None:
         """Pass on what the app sends; the entry is written before what completes the answer is."""
@@ -203,18 +199,31 @@ class Call:
         """Note what the message tells; return whether the client has the whole answer once it is sent."""
         kind = message["type"]
         if kind == "http.response.body":
-            return self._body_sent(message)
+            body = self.capture.response_body
+            if body is None:
+                return False
+            body.feed(message.get("body", b""))
+            if message.get("more_body", False) and (self.remaining < 0 or body.size < self.remaining):
+                return False
+            body.ended = True
+            if self.capture.status_code >= 500:  # type: ignore[operator]  # set with the response's body
+                self._note_handled_exception()
+            return not self.trailers
         if kind == "http.response.start":
             return self._response_started(message)
         if kind == "http.response.trailers":
-            return not message.get("more_trailers")
-        if kind == "http.response.pathsend":
+            return not message.get("more_trailers", False)
+        if kind in ("http.response.pathsend", "http.response.zerocopysend"):
             self._unread()
-            return not self.trailers
-        if kind == "http.response.zerocopysend":
-            self._unread()
-            return not message.get("more_body") and not self.trailers
+            return not self.trailers and not message.get("more_body", False)
         return False
+
+    def _note_handled_exception(self) -> None:
+        """A framework's outermost handler answers 500 while it handles the exception, and raises it on afterwards."""
+        error = sys.exception()
+        if isinstance(error, Exception) and not hasattr(error, "status_code"):
+            self.handled = error
+            self.capture.fail("exception", error, phase="wait")
 
     def _response_started(self, message: ASGIMessage) -> bool:
         headers = message.get("headers", ())
@@ -233,27 +242,6 @@ class Call:
             body.omitted = None
             return True
         return self.remaining == 0
-
-    def _body_sent(self, message: ASGIMessage) -> bool:
-        chunk = message.get("body", b"")
-        body = self.capture.response_body
-        if body is None:
-            return False
-        if chunk:
-            body.feed(chunk)
-        if message.get("more_body") and (self.remaining < 0 or body.size < self.remaining):
-            return False
-        body.ended = True
-        self._note_handled_exception()
-        return not self.trailers
-
-    def _note_handled_exception(self) -> None:
-        """A framework's outermost handler answers 500 while it handles the exception, and raises it on afterwards."""
-        if self.capture.status_code is not None and self.capture.status_code >= 500:
-            error = sys.exception()
-            if isinstance(error, Exception) and not hasattr(error, "status_code"):
-                self.handled = error
-                self.capture.fail("exception", error, phase="wait")
 
     def _unread(self) -> None:
         body = self.capture.response_body
@@ -287,7 +275,7 @@ class Call:
 
     def _client_left(self) -> None:
         body = self.capture.response_body
-        if body is not None and (body.content_type or "").startswith("text/event-stream"):
+        if body is not None and (body.content_type.name or "").startswith("text/event-stream"):
             self.capture.status = "completed"  # leaving is how event streams end
         else:
             self.capture.fail("disconnect", "the client left before the answer was complete", phase=self._phase())
