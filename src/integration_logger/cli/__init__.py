@@ -38,6 +38,11 @@ class Commands(click.Group):
             status = _complain(str(error), 1)
         except click.Abort:
             status = 130
+        except Exception as error:
+            if sys.flags.dev_mode:
+                raise
+            text = f"{type(error).__name__}: {error} (a fault; python -X dev -m integration_logger shows where)"
+            status = _complain(text, 1)
         sys.exit(status)
 
 
@@ -85,13 +90,14 @@ store_argument = click.argument("store", envvar=STORE, required=False, callback=
 def demo(port: int | None, seconds: float | None, headless: bool, store: str | None) -> int:
     """Try it: a sample shop with real HTTP traffic, and its log browser."""
     with _extra("demo"):
-        from integration_logger.cli import demo as demonstration
+        from integration_logger.cli.demonstration import run
 
     def ready(address: str) -> None:
         if not headless:
-            click.echo(f"A sample shop is being called. Its log: {_link(address)}\nCtrl-C ends it.")
+            click.echo(f"The log of a sample shop: {_link(address)}")
+            click.echo("GitHub, Stripe, Shopify, Twilio and customers call it about 8 times a second. Ctrl-C ends it.")
 
-    account = demonstration.run(store, port=port, seconds=seconds, ready=ready, counted=headless)
+    account = run(store, port=port, seconds=seconds, ready=ready, counted=headless)
     if account is None:
         return 0
     for name in account.__struct_fields__:
@@ -122,7 +128,7 @@ def serve(store: str, host: str, port: int | None, token: str | None) -> None:
         listen(host, port) as listener,
         serving(Viewer(log, authorize=access), listener) as thread,
     ):
-        click.echo(f"The log: {_link(f'{address(listener)}/?token={access.token}')}\nCtrl-C ends it.")
+        click.echo(f"The log: {_link(f'{address(listener)}/?token={access.token}')}  Ctrl-C ends it.")
         wait(thread)
 
 

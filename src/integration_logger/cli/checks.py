@@ -147,7 +147,7 @@ def check_rejected(folder: Path) -> Finding:
     rejected = len(list(folder.glob("rejected/*.bin")))
     if rejected:
         return Finding(
-            f"{rejected} entries were set aside in {folder / 'rejected'}: damaged, or refused by the store",
+            f"entries set aside in {folder / 'rejected'}, damaged or refused by the store: {rejected}",
             "keep them for a report of the fault, or delete them",
         )
     return Finding("no entry was refused by the store")

@@ -100,8 +100,7 @@ def whole(entry: Entry) -> Iterator[str]:
     title = " ".join(part for part in (entry.method, entry.url or entry.operation) if part)
     yield click.style(line(title or entry.kind), bold=True)
     yield f"{status(entry)} {entry.status_label}  {seconds(entry.duration)}  {entry.started_at.astimezone():%c %Z}"
-    for text in entry.errors:
-        yield click.style(line(text), fg="red")
+    yield from (click.style(line(text), fg="red") for text in entry.errors)
     yield ""
     yield from (f"{click.style(f'{name:<15}', dim=True)} {line(text)}" for name, text in _facts(entry))
     yield from _message("Request", entry.request)

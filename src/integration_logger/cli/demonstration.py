@@ -72,7 +72,10 @@ def run(
 
 def answers(site: str) -> None:
     """Wait until the host answers."""
-    httpx.get(f"{site}/healthz", timeout=PATIENCE, trust_env=False).raise_for_status()
+    try:
+        httpx.get(f"{site}/healthz", timeout=PATIENCE, trust_env=False).raise_for_status()
+    except httpx.HTTPError as error:
+        raise IntegrationLoggerError(f"the sample host does not answer: {error}") from None
 
 
 @contextmanager
