@@ -19,7 +19,7 @@ from integration_logger.cli.checks import PATIENCE, check_file_system, check_wri
 from integration_logger.cli.terminal import block, line, shorten, size
 from integration_logger.entry import Entry, Message
 from integration_logger.query import EVERYTHING
-from integration_logger.segments import Segment
+from integration_logger.segments import POSITION, Segment, frame
 from integration_logger.shipper import LOCK
 from integration_logger.stores import store_from_url
 from tests.factories import make_entry
@@ -320,7 +320,9 @@ def spool(tmp_path: Path) -> Path:
     folder = tmp_path / "spool"
     folder.mkdir()
     segment = Segment(folder)
-    segment.append(b"12345678")
+    segment.fill()
+    segment.publish()
+    segment.append(frame(b"an entry"))
     segment.file.close()
     return folder
 
@@ -337,6 +339,14 @@ def test_entries_that_nobody_ships_are_told(url: str, spool: Path) -> None:
     done = run("check", url, "--spool", str(spool))
     assert done.exit_code == 1
     assert "no process ships them" in done.output
+
+
+def test_what_is_shipped_does_not_wait(url: str, spool: Path) -> None:
+    """An old segment that is shipped to its last entry is no problem."""
+    age(spool, PATIENCE + 1)
+    for path in spool.glob("*.seg"):
+        path.with_suffix(POSITION).write_bytes(b"%020d" % len(frame(b"an entry")))
+    assert "nothing waits" in run("check", url, "--spool", str(spool)).output
 
 
 def test_a_shipper_that_does_not_ship_is_told(url: str, spool: Path) -> None:

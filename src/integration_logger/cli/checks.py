@@ -8,6 +8,7 @@ import re
 import tempfile
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +18,7 @@ from integration_logger.cli import terminal
 from integration_logger.cli.reading import opened, sqlite_file
 from integration_logger.errors import IntegrationLoggerError
 from integration_logger.options import default_folder
-from integration_logger.segments import segments, shipped_to
+from integration_logger.segments import POSITION, READ_AHEAD, segments
 from integration_logger.shipper import LOCK
 from integration_logger.spool import read_manifest
 from integration_logger.stores import safe_url
@@ -120,15 +121,27 @@ def check_manifest(folder: Path, url: str) -> Finding:
 
 def check_shipping(folder: Path) -> Finding:
     """Tell whether somebody moves entries from the spool to the store."""
-    waiting = [path for path in segments(folder) if not shipped_to(path, path.stat().st_size)]
-    if not waiting:
+    since = [written for path in segments(folder) if (written := waits_since(path)) is not None]
+    if not since:
         return Finding("nothing waits on the spool")
-    text = f"{terminal.size(sum(path.stat().st_size for path in waiting))} wait on the spool"
-    if time.time() - min(path.stat().st_mtime for path in waiting) < PATIENCE:
-        return Finding(f"{text}, just written")
+    waited = time.time() - min(since)
+    if waited < PATIENCE:
+        return Finding("entries wait on the spool, just written")
+    text = f"entries have been waiting on the spool for {timedelta(seconds=round(waited))}"
     if _is_locked(folder / LOCK):
         return Finding(f"{text} though a process ships", "look for the warnings of integration_logger in its log")
     return Finding(f"{text} and no process ships them", "start the application: what waits is shipped then")
+
+
+def waits_since(path: Path) -> float | None:
+    """Return when a segment was last written, None where nothing of it waits. It is filled with zeros ahead."""
+    try:
+        shipped = path.with_suffix(POSITION).read_bytes() if path.with_suffix(POSITION).exists() else b""
+        with path.open("rb") as file:
+            file.seek(int(shipped) if shipped.isdigit() else 0)
+            return path.stat().st_mtime if file.read(READ_AHEAD).strip(b"\0") else None
+    except FileNotFoundError:  # shipped and deleted meanwhile
+        return None
 
 
 def _is_locked(path: Path) -> bool:
