@@ -8,7 +8,7 @@ from datetime import datetime
 import msgspec
 
 from integration_logger.entry import Entry
-from integration_logger.viewer.words import KIND_WORDS, age, span, target
+from integration_logger.viewer.words import KIND_WORDS, age, span, target, visible
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,11 +48,11 @@ def line(entry: Entry, now: datetime) -> Line:
         label=label(entry),
         kind=entry.kind,
         kind_word=KIND_WORDS[entry.kind],
-        method=entry.method or "",
+        method=visible(entry.method or ""),
         host=to.host,
         head=to.head,
         tail=to.tail,
-        integration=entry.integration or "",
+        integration=visible(entry.integration or ""),
         duration="open" if entry.status == "processing" else span(entry.duration),
         bar=bar(entry.duration),
         started=entry.started_at.isoformat(),

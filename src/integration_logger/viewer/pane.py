@@ -29,7 +29,7 @@ Link = Callable[[str, str], str]
 class Fact(msgspec.Struct, frozen=True):
     """One line of the overview."""
 
-    name: str
+    name: str | Markup
     text: str | Markup
     href: str | None = None
     hint: str | None = None
@@ -43,7 +43,7 @@ class Half(msgspec.Struct, frozen=True, kw_only=True):
     file: str
     about: str
     notes: list[str]
-    headers: list[tuple[str, Markup]]
+    headers: list[tuple[Markup, Markup]]
     no_headers: str
     pretty: Markup | None
     raw: Markup | None
@@ -58,6 +58,7 @@ class Pane(msgspec.Struct, frozen=True, kw_only=True):
     headline: str
     reasons: list[Markup]
     facts: list[Fact]
+    traceback: Markup | None
     variables: Markup | None
     halves: bool
     hidden: bool
@@ -75,7 +76,8 @@ def pane(entry: Entry, tab: str, *, detail: bool, base: str, link: Link) -> Pane
         headline=words.headline(entry),
         reasons=[chips(text) for text in words.reasons(entry)],
         facts=facts(entry, link),
-        variables=_variables(entry),
+        traceback=chips(entry.traceback) if entry.traceback and detail else None,
+        variables=_variables(entry) if detail else None,
         halves=halves,
         hidden=not detail,
         request=half(entry, "request", entry.request, base) if halves else None,
@@ -92,7 +94,7 @@ def half(entry: Entry, name: str, message: Message | None, base: str) -> Half:
         file=f"{base}api/entries/{entry.id}/{name}",
         about=_about(message) if message else "",
         notes=_notes(message) if message else [],
-        headers=[(n, chips(v, reasons.get(n.lower()))) for n, v in message.headers] if message else [],
+        headers=[(chips(n), chips(v, reasons.get(n.lower()))) for n, v in message.headers] if message else [],
         no_headers="There was no answer." if name == "response" and message is None else "None were kept.",
         pretty=pretty_json(raw, reasons) if raw else None,
         raw=None if raw is None else chips(raw),
@@ -101,6 +103,8 @@ def half(entry: Entry, name: str, message: Message | None, base: str) -> Half:
 
 
 def _about(message: Message) -> str:
+    if not message.size and not message.body and not message.omitted:
+        return "empty"
     parts = [words.size(message.size)]
     if message.decoded_size is not None and message.decoded_size != message.size:
         parts.append(f"{words.size(message.decoded_size)} decoded")
@@ -115,8 +119,6 @@ def _notes(message: Message) -> list[str]:
     if message.truncated:
         whole = message.decoded_size or message.size
         notes.append(f"Only the first {words.size(len(message.body or b''))} of {words.size(whole)} were kept.")
-    if message.body is None and not message.omitted and message.size == 0:
-        notes.append("Empty.")
     return notes
 
 
@@ -146,11 +148,11 @@ def facts(entry: Entry, link: Link) -> list[Fact]:
     if entry.url:
         found.append(Fact("Address", chips(entry.url)))
     found += [
-        Fact(title, value, link(field, value), "Show its like")
+        Fact(title, chips(value), link(field, value), "Show its like")
         for title, field in _FILTERABLE
         if (value := getattr(entry, field))
     ]
-    found += [Fact(title, value) for title, field in _PLAIN if (value := getattr(entry, field))]
+    found += [Fact(title, chips(value)) for title, field in _PLAIN if (value := getattr(entry, field))]
     found += _run(entry) + _labels(entry, link) + _links(entry, link)
     return found
 
@@ -175,7 +177,7 @@ def _run(entry: Entry) -> list[Fact]:
     if entry.run is None:
         return []
     values: list[tuple[str, Any]] = [(title, getattr(entry.run, name)) for name, title in _RUN.items()]
-    return [Fact(title, str(value)) for title, value in values if value is not None]
+    return [Fact(title, chips(str(value))) for title, value in values if value is not None]
 
 
 def _labels(entry: Entry, link: Link) -> list[Fact]:
@@ -185,9 +187,9 @@ def _labels(entry: Entry, link: Link) -> list[Fact]:
             continue
         for text in [value] if isinstance(value, str) else value:
             if name == "source_name" and _leads_somewhere(address := entry.labels.get("source_url")):
-                found.append(Fact("source_name", text, str(address), "Go to where it came from", outside=True))
+                found.append(Fact("source_name", chips(text), str(address), "Go to where it came from", outside=True))
             else:
-                found.append(Fact(name, chips(text), link(f"label.{name}", text), "Show its like"))
+                found.append(Fact(chips(name), chips(text), link(f"label.{name}", text), "Show its like"))
     if "source_name" not in entry.labels and _leads_somewhere(address := entry.labels.get("source_url")):
         found.append(Fact("source_url", str(address), str(address), "Go to where it came from", outside=True))
     return found

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 from markupsafe import Markup, escape
 
+from integration_logger.viewer.words import UNSEEN, name_of_unseen
+
 MASK = "[REDACTED]"
 LIMIT = 512 * 1024
 """Longer texts are shown raw only."""
@@ -49,7 +51,7 @@ def _layout(text: str, reasons: dict[str, str]) -> Iterator[str | Markup | None]
                 key = string.strip('"')
                 yield _span("key", string)
             else:
-                yield chips(string, reasons.get(key), "string")
+                yield chips(string, reasons.get(key.lower()), "string")
         elif number or word:
             yield _span("number" if number else "word", number or word)
         elif sign in ("{", "["):
@@ -71,7 +73,7 @@ def _newline(depth: int) -> str:
 
 
 def _span(kind: str, text: str) -> Markup:
-    return Markup('<span class="j-{}">{}</span>').format(kind, text)
+    return Markup('<span class="j-{}">{}</span>').format(kind, _shown(text))
 
 
 def chips(text: str, reason: str | None = None, kind: str | None = None) -> Markup:
@@ -79,8 +81,22 @@ def chips(text: str, reason: str | None = None, kind: str | None = None) -> Mark
     chip = Markup('<mark class="masked" title="{}">{}</mark>').format(
         f"redacted: {reason}" if reason else "redacted before it was stored", MASK
     )
-    marked = chip.join(escape(part) for part in text.split(MASK))
+    marked = chip.join(_shown(part) for part in text.split(MASK))
     return Markup('<span class="j-{}">{}</span>').format(kind, marked) if kind else marked
+
+
+def _shown(text: str) -> Markup:
+    """Escape a text; signs that cannot be seen stay in it, each on its own and named."""
+    if not UNSEEN.search(text):
+        return escape(text)
+    seen, unseen = UNSEEN.split(text), UNSEEN.findall(text)
+    parts = [escape(seen[0])]
+    for sign, rest in zip(unseen, seen[1:], strict=True):
+        parts += [_UNSEEN.format(name_of_unseen(sign), sign.replace("\0", "")), escape(rest)]
+    return Markup("").join(parts)
+
+
+_UNSEEN = Markup('<span class="unseen" data-name="{}">{}</span>')
 
 
 def reasons_by_name(redacted: tuple[str, ...], half: str) -> dict[str, str]:
@@ -88,6 +104,7 @@ def reasons_by_name(redacted: tuple[str, ...], half: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for text in redacted:
         place, _, reason = text.partition(": ")
-        if half in place or not place.startswith(("request", "response")):
-            found.setdefault(re.split(r"[.\[\]/ ]+", place.strip("]"))[-1].lower(), reason)
+        if place.startswith(half) or not place.startswith(("request", "response")):
+            name = place.rpartition(".")[2]
+            found.setdefault(name.lower(), f'name "{name}"' if reason == "name" else reason)
     return found

@@ -7,7 +7,7 @@ import msgspec
 from integration_logger.entry import status_label
 from integration_logger.stores.base import Facets
 from integration_logger.viewer.params import PageState
-from integration_logger.viewer.words import KIND_WORDS
+from integration_logger.viewer.words import KIND_WORDS, visible
 
 FACETS = ("outcome", "status_code", "kind", "method", "integration", "route", "host", "application", "tenant")
 """Fields whose values the store is asked for."""
@@ -81,7 +81,7 @@ def _text(field: str, value: str) -> str:
         return KIND_WORDS.get(value, value)
     if field == "status_code" and value.isdecimal():
         return f"{value} {status_label(int(value))}"
-    return value
+    return visible(value)
 
 
 def _choice(state: PageState, field: str, value: str, text: str, count: int | None, mark: str | None = None) -> Choice:

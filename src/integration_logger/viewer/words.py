@@ -44,7 +44,7 @@ def _partner(entry: Entry) -> str:
 
 
 def _other_side(entry: Entry) -> str:
-    return entry.host or entry.integration or entry.operation or "The other side"
+    return visible(entry.host or entry.integration or entry.operation or "The other side")
 
 
 def _code(entry: Entry) -> str:
@@ -114,7 +114,7 @@ def reasons(entry: Entry) -> list[str]:
     """Return what the parties said about a failure: error texts, or the message in the body of the answer."""
     if entry.errors:
         said = headline(entry)
-        return [text for text in entry.errors if first_line(text) not in said or "\n" in text]
+        return [text for text in entry.errors if first_line(text) not in said or "\n" in text.strip()]
     message = _message_of_body(entry) if entry.outcome == "error" else None
     return [message] if message else []
 
@@ -146,7 +146,7 @@ def _message_in(data: object, depth: int) -> str | None:
 
 def first_line(text: str, limit: int = 300) -> str:
     """Return the first line of a text, cut to a length that a heading bears."""
-    line = text.strip().partition("\n")[0].strip()
+    line = visible(text.strip().partition("\n")[0].strip())
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
@@ -166,9 +166,9 @@ def target(entry: Entry) -> Target:
     """Return what the line of an entry shows as its target."""
     if entry.url is None:
         job = entry.run.job_name if entry.run else None
-        return _split("", entry.operation or job or entry.host or entry.route or entry.kind)
+        return _split("", visible(entry.operation or job or entry.host or entry.route or entry.kind))
     host, path = split_url(entry.url)
-    return _split(host if entry.kind != "inbound" else "", path)
+    return _split(visible(host) if entry.kind != "inbound" else "", visible(path))
 
 
 def plain_target(entry: Entry) -> str:
@@ -178,10 +178,12 @@ def plain_target(entry: Entry) -> str:
 
 
 def split_url(url: str) -> tuple[str, str]:
-    """Split a URL, valid or not, into its host and its path with the query."""
+    """Split a URL into its host and its path with the query; what is not a URL of the web is all path."""
     try:
         parts = urlsplit(url)
     except ValueError:
+        return "", url
+    if parts.scheme not in ("http", "https"):
         return "", url
     path = parts.path or ("/" if parts.netloc else "")
     return parts.netloc.rpartition("@")[2], path + (f"?{parts.query}" if parts.query else "")
@@ -190,6 +192,21 @@ def split_url(url: str) -> tuple[str, str]:
 def _split(host: str, text: str) -> Target:
     cut = max(0, len(text) - TAIL)
     return Target(host, text[:cut], text[cut:])
+
+
+UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+"""Signs that are not seen, or that change how others are: escape sequences, and those that turn the direction."""
+
+
+def visible(text: str) -> str:
+    """Return a text of one line in which nothing hides."""
+    text = text.replace("\n", "\u21b5").replace("\t", " ")
+    return UNSEEN.sub(lambda match: name_of_unseen(match[0]), text)
+
+
+def name_of_unseen(character: str) -> str:
+    """Name a sign that cannot be seen by its number."""
+    return f"\u2039U+{ord(character):04X}\u203a"
 
 
 def span(seconds: float | None) -> str:
@@ -212,7 +229,7 @@ def age(moment: datetime, now: datetime) -> str:
     for size, unit in ((86_400, "d"), (3_600, "h"), (60, "m")):
         if seconds >= size:
             return f"{seconds // size} {unit}"
-    return f"{seconds} s"
+    return f"{seconds} s" if seconds else "now"
 
 
 def days(period: timedelta) -> str:

@@ -18,7 +18,7 @@ let held = []; // raw JSON, newest last; parsed only when shown
 let overflowed = false;
 let scheduled = false;
 let lastPaint = 0;
-let pointerMoved = 0;
+let pointerMoved = -Infinity;
 let hidden = null;
 let refresh = () => {};
 
@@ -161,7 +161,7 @@ function trim(rows) {
 
 export function release() {
   byId("list").scrollTop = 0;
-  pointerMoved = 0;
+  pointerMoved = -Infinity;
   insert();
 }
 

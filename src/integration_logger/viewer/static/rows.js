@@ -5,6 +5,14 @@ import { age, span } from "./time.js";
 const TAIL = 18;
 const WORDS = { inbound: "Received", outbound: "Sent", call: "Call", script: "Script", run: "Run", audit: "Audit" };
 
+// Signs that are not seen, or that turn the direction of others, are named.
+const UNSEEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
+
+function visible(text) {
+  const named = (sign) => `\u2039U+${sign.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}\u203a`;
+  return text.replaceAll("\n", "\u21b5").replaceAll("\t", " ").replace(UNSEEN, named);
+}
+
 function mark(entry) {
   if (entry.status === "processing") return "open";
   if (entry.status === "failed") return Math.floor(entry.status_code / 100) === 4 ? "refused" : "error";
@@ -30,7 +38,7 @@ function target(entry) {
   if (entry.url === null) {
     return ["", entry.operation || entry.run?.job_name || entry.host || entry.route || entry.kind];
   }
-  const match = /^[a-z][a-z0-9+.-]*:\/\/(?:[^/?#]*@)?([^/?#]*)([^#]*)/i.exec(entry.url);
+  const match = /^https?:\/\/(?:[^/?#]*@)?([^/?#]*)([^#]*)/i.exec(entry.url);
   if (!match) return ["", entry.url];
   return [entry.kind === "inbound" ? "" : match[1], match[2] || "/"];
 }
@@ -43,7 +51,7 @@ export function fill(row, entry, href) {
   const put = (name, text) => {
     row.querySelector(`.${name}`).textContent = text;
   };
-  const [host, path] = target(entry);
+  const [host, path] = target(entry).map(visible);
   const cut = Math.max(0, path.length - TAIL);
   row.dataset.id = entry.id;
   row.dataset.seq = entry.seq ?? "";
@@ -56,11 +64,11 @@ export function fill(row, entry, href) {
   row.querySelector(".kind").title = WORDS[entry.kind] ?? entry.kind;
   put("code", code(entry));
   put("kind-word", WORDS[entry.kind] ?? entry.kind);
-  put("method", entry.method ?? "");
+  put("method", visible(entry.method ?? ""));
   put("host", host);
   put("head", path.slice(0, cut));
   put("tail", path.slice(cut));
-  put("integration", entry.integration ?? "");
+  put("integration", visible(entry.integration ?? ""));
   put("span", entry.status === "processing" ? "open" : span(entry.duration));
   row.querySelector("rect").setAttribute("width", `${bar(entry.duration)}%`);
   const time = row.querySelector("time");

@@ -7,7 +7,7 @@ export function age(moment, now = Date.now()) {
   for (const [size, unit] of UNITS) {
     if (seconds >= size) return `${Math.floor(seconds / size)} ${unit}`;
   }
-  return `${seconds} s`;
+  return seconds ? `${seconds} s` : "now";
 }
 
 export function span(seconds) {
