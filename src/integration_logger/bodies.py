@@ -85,18 +85,20 @@ class Body:
         self.room -= length
 
 
-def message(raw_headers: RawHeaders, body: Body) -> Message:
+def message(raw_headers: RawHeaders, body: Body | None) -> Message:
     """Return a Message with the kept bytes content-decoded; binary kinds, and what cannot be decoded, are left out."""
+    if body is None:
+        return Message(raw_headers)
     name, size, omitted = body.content_type.name, body.size, body.omitted
-    coding = body.content_encoding and body.content_encoding.decode("latin-1")
+    coding = None if not body.content_encoding else body.content_encoding.decode("latin-1")
     if size == 0 or omitted is not None:
-        return Message(raw_headers, None, name, coding or None, size, None, False, omitted)
+        return Message(raw_headers, None, name, coding, size, None, False, omitted)
     chunks = body.chunks
     kept = chunks[0] if len(chunks) == 1 else b"".join(chunks)
     whole = body.ended and body.room >= 0
     if not coding and body.content_type.text:
         return Message(raw_headers, kept, name, None, size, None, not whole, None)
-    return _decoded(Message(raw_headers, kept, name, coding or None, size, None, not whole, None), body)
+    return _decoded(Message(raw_headers, kept, name, coding, size, None, not whole, None), body)
 
 
 def _decoded(coded: Message, body: Body) -> Message:

@@ -12,15 +12,12 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from functools import partial
 from time import perf_counter
 from typing import Any, Final
 
-import msgspec
-
 from integration_logger import bodies
 from integration_logger.bodies import Body
-from integration_logger.entry import LABEL_COLUMNS, Entry, Kind, Message, RawHeaders, Status
+from integration_logger.entry import LABEL_COLUMNS, Entry, Kind, RawHeaders, Status
 from integration_logger.ids import new_id
 
 MAX_TEXT: Final = 4 * 1024
@@ -31,54 +28,73 @@ MAX_TRACEBACK: Final = 16 * 1024
 INHERITED: Final = ("tenant", "application", "user_id")
 """Labels that an entry hands to the entries made within it, besides ``source_*``."""
 
+OPENTELEMETRY: Final = "opentelemetry.trace"
+"""The module that knows the current span, where the host has imported it."""
 _SERVER_HOST = socket.gethostname()
 
 
-class Capture(msgspec.Struct, eq=False):
+class Capture:
     """A call under way. What ``log.current()`` gives to the host has ``label``, ``error`` and ``discard``."""
 
     kind: Kind
-    started_at: datetime = msgspec.field(default_factory=partial(datetime.now, UTC))
-    started: float = msgspec.field(default_factory=perf_counter)
-    id: str = msgspec.field(default_factory=new_id)
-    transaction_id: str | None = None
+    id: str
+    started_at: datetime
+    started: float
+    """By the monotonic clock, to measure from."""
+    attempt: int
+    transaction_id: str | None
     """None: this is the first attempt, and its id."""
-    attempt: int = 1
-    parent_id: str | None = None
-    trace_id: str | None = None
-    """None: nobody named one, so that the id serves."""
-    outer: Capture | None = None
+    parent_id: str | None
+    trace_id: str | None
+    """None: nobody named one, so that the digits of the id serve."""
+    outer: Capture | None
     """The capture of another logger that is around this one."""
-    recorder: object = None
+    recorder: object
     """Who will record it; a logger that meets its own capture again leaves the call to that."""
-    discarded: bool = False
-    labels: dict[str, str | list[str]] | None = None
-    late_labels: Callable[[], Mapping[str, object] | None] | None = None
+    discarded: bool
+    labels: dict[str, str | list[str]] | None
+    late_labels: Callable[[], Mapping[str, object] | None] | None
     """Asked for more labels at the end, when the host knows most; what was set by hand wins."""
-    operation: str | None = None
-    method: str | None = None
-    url: str | None = None
-    host: str | None = None
-    route: str | None = None
-    http_version: str | None = None
-    client_ip: str | None = None
-    status: Status | None = None
+    operation: str | None
+    method: str | None
+    url: str | None
+    host: str | None
+    route: str | None
+    http_version: str | None
+    client_ip: str | None
+    status: Status | None
     """Set where the kind of ending decides, not the status code."""
-    status_code: int | None = None
-    error_type: str | None = None
-    phase: str | None = None
-    errors: list[str] | None = None
-    traceback: str | None = None
-    first_byte: float | None = None
-    duration: float | None = None
-    request_headers: RawHeaders | None = None
-    response_headers: RawHeaders | None = None
-    request_body: Body | None = None
-    response_body: Body | None = None
+    status_code: int | None
+    error_type: str | None
+    phase: str | None
+    errors: list[str] | None
+    traceback: str | None
+    first_byte: float | None
+    duration: float | None
+    request_headers: RawHeaders | None
+    response_headers: RawHeaders | None
+    request_body: Body | None
+    response_body: Body | None
+
+    __slots__ = tuple(__annotations__)
+
+    def __init__(self, kind: Kind) -> None:
+        self.kind = kind
+        self.id = new_id()
+        self.started_at = datetime.now(UTC)
+        self.attempt = 1
+        self.discarded = False
+        self.outer = self.recorder = self.labels = self.late_labels = None
+        self.transaction_id = self.parent_id = self.trace_id = self.operation = None
+        self.method = self.url = self.host = self.route = self.http_version = self.client_ip = None
+        self.status = self.status_code = self.error_type = self.phase = self.errors = self.traceback = None
+        self.first_byte = self.duration = None
+        self.request_headers = self.response_headers = self.request_body = self.response_body = None
+        self.started = perf_counter()
 
     def inherit(self, parent: Capture) -> None:
         """Become part of the call that this one is made in."""
-        self.parent_id, self.trace_id = parent.id, parent.trace_id or trace_id_of(parent.id)
+        self.parent_id, self.trace_id = parent.id, parent.trace_id or parent.id.replace("-", "")
         if parent.labels:
             self.labels = {k: v for k, v in parent.labels.items() if k in INHERITED or k.startswith("source_")}
 
@@ -103,17 +119,6 @@ class Capture(msgspec.Struct, eq=False):
 
     # --- for adapters -----------------------------------------------------------------------------
 
-    def respond(self, status_code: int, headers: RawHeaders | None) -> None:
-        """Note that the answer has begun."""
-        self.status_code = status_code
-        self.response_headers = headers
-        self.first_byte = perf_counter() - self.started
-
-    def end(self) -> None:
-        """Note that the last byte has passed; what happens later is not part of the call."""
-        if self.duration is None:
-            self.duration = perf_counter() - self.started
-
     def fail(self, error_type: str, text: object = None, *, phase: str | None = None) -> None:
         """Note what broke the call; an exception brings its traceback."""
         self.error_type, self.phase, self.status = error_type, phase, "failed"
@@ -125,16 +130,19 @@ class Capture(msgspec.Struct, eq=False):
 
     def finish(self) -> Entry:
         """Return the entry, not yet redacted, bodies longer than they will be kept."""
-        self.end()
         code, status, error_type, errors = self.status_code, self.status, self.error_type, self.errors
         if status is None:
             status = "completed" if code is not None and code < 400 else "failed"
         if error_type is None and code is not None and code >= 400 and status == "failed":
             error_type = "http_4xx" if code < 500 else "http_5xx"
-        labels = self._all_labels()
-        columns: Any = [labels.pop(name, None) for name in LABEL_COLUMNS] if labels else _NO_COLUMNS
-        tenant, application, integration, operation, log_type, user_id = columns
-        request, response = self.request_body, self.response_body
+        if self.labels is None and self.late_labels is None:
+            labels: dict[str, str | list[str]] = {}
+            tenant = application = integration = operation = log_type = user_id = None
+        else:
+            labels = self._all_labels()
+            columns: Any = [labels.pop(name, None) for name in LABEL_COLUMNS]
+            tenant, application, integration, operation, log_type, user_id = columns
+        request, response = self.request_headers, self.response_headers
         return Entry(  # by place, in the order of Entry: it is what every request waits for
             self.id,
             self.kind,
@@ -143,7 +151,7 @@ class Capture(msgspec.Struct, eq=False):
             self.transaction_id or self.id,
             self.attempt,
             self.parent_id,
-            self.trace_id or trace_id_of(self.id),
+            self.trace_id or self.id.replace("-", ""),
             tenant,
             application,
             integration,
@@ -166,8 +174,8 @@ class Capture(msgspec.Struct, eq=False):
             self.http_version,
             self.client_ip,
             _SERVER_HOST,
-            _message(self.request_headers, request),
-            _message(self.response_headers, response),
+            None if request is None else bodies.message(request, self.request_body),
+            None if response is None else bodies.message(response, self.response_body),
         )
 
     def _all_labels(self) -> dict[str, str | list[str]]:
@@ -177,9 +185,6 @@ class Capture(msgspec.Struct, eq=False):
         if self.labels:
             labels.update(self.labels)
         return labels
-
-
-_NO_COLUMNS: Final = (None,) * len(LABEL_COLUMNS)
 
 
 class Detached:
@@ -193,14 +198,6 @@ class Detached:
 
     def discard(self) -> None:
         """Do nothing."""
-
-
-def _message(headers: RawHeaders | None, body: Body | None) -> Message | None:
-    if headers is None:
-        return None
-    if not isinstance(headers, list | tuple):
-        headers = list(headers)
-    return Message(headers) if body is None else bodies.message(headers, body)
 
 
 def add_labels(labels: dict[str, str | list[str]], more: Mapping[str, object]) -> None:
@@ -228,17 +225,12 @@ def _format_traceback(error: BaseException) -> str:
         return "<the traceback could not be formatted>"
 
 
-def trace_id_of(id: str) -> str:
-    """Return the trace id of a call that nobody gave one: the digits of its own id."""
-    return id.replace("-", "")
-
-
 def trace_id(traceparent: bytes | None) -> str | None:
     """Return the trace id of OpenTelemetry's current span, else of a ``traceparent`` header, else None.
 
     The header's form is that of W3C Trace Context, 3.2: ``00-<32 hex>-<16 hex>-<2 hex>``.
     """
-    if (otel := sys.modules.get("opentelemetry.trace")) is not None:
+    if (otel := sys.modules.get(OPENTELEMETRY)) is not None:
         found = otel.get_current_span().get_span_context().trace_id
         if found:
             return f"{found:032x}"

@@ -69,7 +69,6 @@ class IntegrationLogger:
         self._queue = MemoryQueue() if self._writer is None else self._writer.memory
         self._shipper = self._make_shipper()
         self._thread: ShipperThread | None = None
-        self._started_in = 0
         self._closed = False
         self._lock = threading.Lock()
         self.recorder = Recorder(
@@ -146,17 +145,17 @@ class IntegrationLogger:
 
     def start(self) -> None:
         """Begin shipping; called by the first record, the host's start-up and the first look at the log."""
-        if self._started_in != os.getpid():
+        if self.recorder.started_in != os.getpid():
             with self._lock:
                 self._start()
 
     def _start(self) -> None:
-        if self._started_in == os.getpid() or self._closed:
+        if self.recorder.started_in == os.getpid() or self._closed:
             return
         if self._ship == "thread" and self.enabled:
             self._thread = ShipperThread(self._shipper, self._writer, fsync=self._spool.fsync if self._spool else None)
             atexit.register(_close_at_exit, weakref.ref(self))
-        self._started_in = os.getpid()
+        self.recorder.started_in = os.getpid()
 
     def flush(self, timeout: float = 5.0) -> bool:
         """Wait until all that was recorded here is in the store; return whether it is.

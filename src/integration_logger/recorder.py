@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from os import getpid
 from time import monotonic
 from typing import Any, Final, Protocol
 
@@ -68,6 +69,8 @@ class Recorder:
         self.trusted_proxies = trusted_proxies
         self.start = start
         """Begins shipping, if it has not begun; called when the host starts and with the first record."""
+        self.started_in = 0
+        """The process that ships; another number in a forked child, which must begin anew."""
         self.captured = 0
         self.discarded = 0
         self.dropped: Counter[str] = Counter()
@@ -81,7 +84,8 @@ class Recorder:
         if capture.discarded:
             return
         try:
-            self.start()
+            if self.started_in != getpid():
+                self.start()
             try:
                 entry = capture.finish()
                 if self.labels is not None:

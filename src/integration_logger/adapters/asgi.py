@@ -8,12 +8,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from contextlib import suppress
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from integration_logger.adapters import asgi_scope
 from integration_logger.adapters.paths import PathFilter, Patterns
 from integration_logger.bodies import OVERLAP, Body, content_type
-from integration_logger.capture import Capture, trace_id
+from integration_logger.capture import OPENTELEMETRY, Capture, trace_id
 from integration_logger.context import current
 from integration_logger.errors import ConfigurationError
 
@@ -89,6 +90,13 @@ class ASGIMiddleware:
             report(self.recorder, error)
             return None
 
+    def body(self, type_header: bytes | None, coding: bytes | None) -> Body:
+        """Return what will collect a body of this kind."""
+        body = Body(self.limit, content_type(type_header), coding)
+        if not self.bodies:
+            body.leave_out("off")
+        return body
+
     def _has_it(self, capture: Capture | None) -> bool:
         """Whether this logger, installed twice, has the call already."""
         while capture is not None:
@@ -129,8 +137,7 @@ class Call:
         self.capture = capture = Capture("inbound")
         capture.outer = outer
         capture.recorder = recorder = middleware.recorder
-        parent = current.get()
-        if parent is not None:
+        if (parent := current.get()) is not None:
             capture.inherit(parent)
         capture.request_headers = headers = scope["headers"]
         header = dict(headers).get
@@ -140,13 +147,13 @@ class Call:
             proxies = recorder.trusted_proxies
             capture.client_ip = client[0] if proxies is None else proxies.client(client[0], headers)
         capture.host, capture.url = asgi_scope.address(scope, header(b"host"))
-        if (trace := trace_id(header(b"traceparent"))) is not None:
-            capture.trace_id = trace
+        if (traceparent := header(b"traceparent")) is not None or OPENTELEMETRY in sys.modules:
+            capture.trace_id = trace_id(traceparent) or capture.trace_id
         if middleware.labels is not None:
             capture.late_labels = self._labels
         length = header(b"content-length")
         if length is not None or method not in _NO_BODY_METHODS or header(b"transfer-encoding") is not None:
-            capture.request_body = body = self._body(header)
+            capture.request_body = body = middleware.body(header(b"content-type"), header(b"content-encoding"))
             body.ended = length == b"0"
         scope[SCOPE_KEY] = capture
 
@@ -157,13 +164,6 @@ class Call:
         except Exception as error:  # without labels an entry is seen by fewer, never by more
             self.middleware.recorder.failed(error, "labels_failed")
             return None
-
-    def _body(self, header: Callable[[bytes], bytes | None]) -> Body:
-        middleware = self.middleware
-        body = Body(middleware.limit, content_type(header(b"content-type")), header(b"content-encoding"))
-        if not middleware.bodies:
-            body.leave_out("off")
-        return body
 
     async def receive(self) -> ASGIMessage:
         """Pass on what the server received."""
@@ -229,16 +229,20 @@ class Call:
         headers = message.get("headers", ())
         if not isinstance(headers, list | tuple):  # an iterator can be read once: keep what it yields for the server
             message["headers"] = headers = list(headers)
-        status = message["status"]
         capture = self.capture
-        capture.respond(status, headers)
-        header = {name.lower(): value for name, value in headers}.get
-        capture.response_body = body = self._body(header)
-        self.trailers = bool(message.get("trailers"))
-        length = header(b"content-length")
+        capture.status_code = status = message["status"]
+        capture.response_headers = headers
+        capture.first_byte = perf_counter() - capture.started
+        header = dict(headers).get
+        length, kind = header(b"content-length"), header(b"content-type")
+        if length is None or kind is None:  # an app may write them in capitals
+            header = {name.lower(): value for name, value in headers}.get
+            length, kind = header(b"content-length"), header(b"content-type")
+        capture.response_body = body = self.middleware.body(kind, header(b"content-encoding"))
+        self.trailers = message.get("trailers", False)
         if length is not None and length.isdigit():
             self.remaining = int(length)
-        if capture.method == "HEAD" or status in _NO_BODY_STATUS:
+        if status in _NO_BODY_STATUS or capture.method == "HEAD":
             body.omitted = None
             return True
         return self.remaining == 0
@@ -293,9 +297,9 @@ class Call:
     def _record(self) -> None:
         self.open = False
         capture = self.capture
-        capture.end()
+        capture.duration = perf_counter() - capture.started
         body = capture.request_body
-        if body is not None and body.size == 0 and not body.ended:
-            body.omitted = body.omitted or "unread"
+        if body is not None and body.size == 0 and not body.ended and body.omitted != "off":
+            body.omitted = "unread"
         capture.route = asgi_scope.route(self.scope)
         self.middleware.recorder.record(capture)
