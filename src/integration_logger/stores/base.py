@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
-    """One page of a list, without bodies, headers and variables."""
+    """One page of a list; its entries are as ``without_payload`` leaves them."""
 
     entries: tuple[Entry, ...]
     in_flight: tuple[Entry, ...] = ()
@@ -156,13 +156,14 @@ class Store(Protocol):
 
 
 def without_payload(entry: Entry) -> Entry:
-    """Return the entry as lists show it: no headers, bodies, variables and traceback."""
+    """Return the entry as lists show it: no headers, bodies, variables, traceback and what was masked in them."""
     return msgspec.structs.replace(
         entry,
         request=_without_body(entry.request),
         response=_without_body(entry.response),
         variables=None,
         traceback=None,
+        redacted=(),
     )
 
 

@@ -19,7 +19,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, delete, exists, fun
 
 from integration_logger.query import TEXT_FIELDS, Condition, Names, Query, Scope
 from integration_logger.stores.counting import status_class
-from integration_logger.stores.sql.rows import duration_bound, microseconds, read_labels
+from integration_logger.stores.sql.rows import DERIVED, OWN, duration_bound, microseconds, own_id, read_labels
 from integration_logger.stores.sql.schema import blocks, entries, payloads, terms
 
 if TYPE_CHECKING:
@@ -52,8 +52,11 @@ def unfinished(last_seq: int) -> int:
 _PLAIN: Final = ("kind", *TEXT_FIELDS)
 _TIMES: Final = ("started_at", "duration", "expires_at", "bodies_expire_at")
 _in_block = entries.c.seq.between(bindparam("low"), bindparam("high"))
-_summarised = select(*(entries.c[n] for n in (*_PLAIN, *_TIMES, "status", "has_errors", "status_code", "labels")))
-_earliest_bodies = select(func.min(entries.c.bodies_expire_at)).join(payloads, payloads.c.seq == entries.c.seq)
+_READ: Final = (*_PLAIN, *_TIMES, "status", "has_errors", "status_code", "labels")
+_summarised: Final = select(*(entries.c[name] for name in _READ)).where(_in_block)
+_earliest_bodies: Final = (
+    select(func.min(entries.c.bodies_expire_at)).join(payloads, payloads.c.seq == entries.c.seq).where(_in_block)
+)
 
 
 def summarise(database: SQLite, connection: Connection, block: int) -> None:
@@ -61,20 +64,20 @@ def summarise(database: SQLite, connection: Connection, block: int) -> None:
     low, high = bounds(block)
     connection.execute(delete(terms).where(terms.c.block == block))
     connection.execute(delete(blocks).where(blocks.c.block == block))
-    rows = connection.execute(_summarised.where(_in_block), {"low": low, "high": high}).all()
+    rows = database.fetch(connection, _summarised, (low, high))
     if not rows:
         return
-    columns: dict[str, Sequence[Any]] = dict(zip(rows[0]._fields, zip(*rows, strict=True), strict=True))
+    columns: dict[str, Sequence[Any]] = dict(zip(_READ, zip(*rows, strict=True), strict=True))
     bodies_expire_at = None
     if any(columns["bodies_expire_at"]):
-        bodies_expire_at = connection.scalar(_earliest_bodies.where(_in_block), {"low": low, "high": high})
+        bodies_expire_at = connection.scalar(_earliest_bodies, {"low": low, "high": high})
     durations = [-1 if duration is None else duration for duration in columns["duration"]]
     started = columns["started_at"]
     expires_at = min((moment for moment in columns["expires_at"] if moment is not None), default=None)
     times = (min(started), max(started), min(durations), max(durations), expires_at, bodies_expire_at)
-    database.insert_many(connection, blocks, [(block, len(rows), *times)])
+    database.insert(connection, blocks, [(block, len(rows), *times)])
     counts = sorted(_count_terms(columns).items())
-    database.insert_many(connection, terms, [(block, number, count) for number, count in counts])
+    database.insert(connection, terms, [(block, number, count) for number, count in counts])
 
 
 def _count_terms(columns: dict[str, Sequence[Any]]) -> Counter[int]:
@@ -82,7 +85,7 @@ def _count_terms(columns: dict[str, Sequence[Any]]) -> Counter[int]:
     counts: Counter[int] = Counter()
     for name in _PLAIN:
         for value, count in Counter(columns[name]).items():
-            if value is not None:
+            if value is not None and not (value == OWN and name in DERIVED):
                 counts[term(name, value)] = count
     for has_errors, count in Counter(columns["has_errors"]).items():
         counts[term("has_errors", "true" if has_errors else "false")] = count
@@ -166,11 +169,19 @@ def _may_hold(condition: Condition) -> ColumnElement[bool]:
         return _may_last(condition)
     here = (terms.c.block == blocks.c.block, terms.c.term.in_(_condition_terms(condition)))
     if not condition.negated:
-        return exists().where(*here)
+        found = exists().where(*here)
+        return or_(found, _has_own(condition)) if condition.field in DERIVED else found
     # An entry may have several values of one label, of everything else it has one.
     reach = func.max if condition.field.startswith("label.") else func.sum
     having = select(func.coalesce(reach(terms.c.entries), 0)).where(*here).scalar_subquery()
     return having < blocks.c.entries
+
+
+def _has_own(condition: Condition) -> ColumnElement[bool]:
+    """Tell of a block whether it has the entry whose value is derived from its id: there is no term for it."""
+    ids = [own_id(condition.field, value) for value in condition.values]
+    own = select(entries.c.seq // BLOCK).where(entries.c.id.in_([id for id in ids if id]))
+    return blocks.c.block.in_(own)
 
 
 def _condition_terms(condition: Condition) -> list[int]:

@@ -54,6 +54,7 @@ _AGENTS = (
     "python-httpx/0.28.1", "python-requests/2.32.3", "curl/8.5.0", "GitHub-Hookshot/", "Stripe/1.0 (+https://stripe.com/",
     "TwilioProxy/1.1", "Shopify-Captain-Hook", "PostmanRuntime/7.43.0", "okhttp/4.12.0", "axios/1.7.9", "node",
 )  # fmt: skip
+_PLACES = ("request header", "response header", "request body", "response body", "url query")
 
 
 def main() -> None:
@@ -67,7 +68,8 @@ def _payload() -> bytes:
     """Return one payload as the store compresses it (see ``payload.py``)."""
     variables = _document(2) if _random.random() < 0.05 else None
     traceback = _traceback() if _random.random() < 0.05 else None
-    parts = (_request_headers(), _body(), _response_headers(), _body(), variables, traceback)
+    redacted = [f"{_pick(_PLACES)} {_pick(_KEYS)}: name" for _ in range(_random.randrange(4))]
+    parts = (_request_headers(), _body(), _response_headers(), _body(), variables, traceback, redacted)
     return msgspec.msgpack.encode(parts)
 
 

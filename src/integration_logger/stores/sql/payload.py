@@ -1,4 +1,4 @@
-"""What only the detail of an entry shows, as one blob: headers, bodies, variables, traceback.
+"""What only the detail of an entry shows, as one blob: headers, bodies, variables, traceback, what was masked.
 
 The blob is a version byte and MessagePack, compressed by zstd with a dictionary that comes with the package.
 The dictionary is made from an invented corpus (``make_dictionary.py``), never from traffic: a dictionary of
@@ -32,9 +32,10 @@ class _Payload(msgspec.Struct, array_like=True):
     response_body: bytes | None
     variables: Any
     traceback: str | None
+    redacted: tuple[str, ...]
 
 
-_NOTHING: Final = ((), None, (), None, None, None)
+_NOTHING: Final = ((), None, (), None, None, None, ())
 _encoder = msgspec.msgpack.Encoder(enc_hook=str)
 _decoder = msgspec.msgpack.Decoder(_Payload)
 
@@ -70,6 +71,7 @@ def pack(entry: Entry) -> bytes | None:
         response.body if response else None,
         entry.variables,
         entry.traceback,
+        entry.redacted,
     )
     return None if parts == _NOTHING else _VERSION + _zstd().compress(_encoder.encode(parts))
 
@@ -85,6 +87,7 @@ def unpack(entry: Entry, data: bytes | None) -> Entry:
         response=_whole(entry.response, payload.response_headers, payload.response_body),
         variables=payload.variables,
         traceback=payload.traceback,
+        redacted=payload.redacted,
     )
 
 

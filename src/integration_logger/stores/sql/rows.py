@@ -3,133 +3,96 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from operator import itemgetter
 from typing import Any, Final, TypeVar
 
 import msgspec
 
 from integration_logger.entry import Entry, Message, Run
 from integration_logger.stores.counting import EPOCH
+from integration_logger.stores.sql.schema import entries
 
 Row = tuple[Any, ...]
 
-_json = msgspec.json.Encoder(enc_hook=str)
+_encode = msgspec.json.Encoder(enc_hook=str).encode
 read_labels = msgspec.json.Decoder(dict[str, str | list[str]]).decode
-_texts = msgspec.json.Decoder(tuple[str, ...])
-_about_message = msgspec.json.Decoder(tuple[Any, ...])
-_run = msgspec.json.Decoder(Run)
+_read_texts = msgspec.json.Decoder(tuple[str, ...]).decode
+_read_run = msgspec.json.Decoder(Run).decode
+_read_about = msgspec.json.Decoder(tuple[Any, ...]).decode
+
+
+OWN: Final = "="
+"""Stands for the value that an entry which begins its own transaction or trace derives from its id."""
+
+
+def _same(id: str) -> str:
+    return id
+
+
+def _digits(id: str) -> str:
+    return id.replace("-", "")
+
+
+DERIVED: Final[dict[str, Callable[[str], str]]] = {"transaction_id": _same, "trace_id": _digits}
+"""Columns that hold ``OWN`` in most rows: neither stored nor summarised, they cost nothing."""
+
+
+def own_id(field: str, value: str) -> bytes | None:
+    """Return the id of the one entry whose value may be this and ``OWN``; None where there can be none."""
+    try:
+        id = id_bytes(value)
+    except ValueError:
+        return None
+    return id if DERIVED[field](id_text(id)) == value else None
 
 
 def to_row(entry: Entry) -> Row:
-    """Return the columns of an entry, in the order of the table, without the leading ``seq``."""
-    return (
-        id_bytes(entry.id),
-        entry.kind,
-        microseconds(entry.started_at),
-        entry.status,
-        entry.transaction_id,
-        entry.attempt,
-        entry.parent_id,
-        entry.trace_id,
-        entry.tenant,
-        entry.application,
-        entry.integration,
-        entry.operation,
-        entry.log_type,
-        entry.user_id,
-        _to_json(entry.labels),
-        entry.status_code,
-        entry.error_type,
-        entry.phase,
-        _to_json(entry.errors),
-        entry.has_errors,
-        None if entry.first_byte is None else round(entry.first_byte * 1e6),
-        None if entry.duration is None else round(entry.duration * 1e6),
-        entry.method,
-        entry.url,
-        entry.host,
-        entry.route,
-        entry.http_version,
-        entry.client_ip,
-        entry.server_host,
-        _message_json(entry.request),
-        _message_json(entry.response),
-        None if entry.run is None else _json.encode(entry.run).decode(),
-        _to_json(entry.redacted),
-        None if entry.expires_at is None else microseconds(entry.expires_at),
-        None if entry.bodies_expire_at is None else microseconds(entry.bodies_expire_at),
-    )
+    """Return the columns of an entry, in the order of the table, without ``seq``, its last."""
+    values = [*msgspec.structs.astuple(entry)]
+    for place, write in _WRITERS:
+        if values[place] is not None:
+            values[place] = write(values[place])
+    for place, derive in _DERIVED:
+        if values[place] == derive(entry.id):
+            values[place] = OWN
+    return _in_columns(values)
 
 
 def from_row(row: Sequence[Any]) -> Entry:
     """Return the entry of a row of all columns of the table, in order; it has no payload yet."""
-    (
-        seq, id, kind, started_at, status, transaction_id, attempt, parent_id, trace_id, tenant, application,
-        integration, operation, log_type, user_id, labels, status_code, error_type, phase, errors, has_errors,
-        first_byte, duration, method, url, host, route, http_version, client_ip, server_host, request, response,
-        run, redacted, expires_at, bodies_expire_at,
-    ) = row  # fmt: skip
-    return Entry(
-        id=id_text(id),
-        kind=kind,
-        started_at=moment(started_at),
-        status=status,
-        transaction_id=transaction_id,
-        attempt=attempt,
-        parent_id=parent_id,
-        trace_id=trace_id,
-        tenant=tenant,
-        application=application,
-        integration=integration,
-        operation=operation,
-        log_type=log_type,
-        user_id=user_id,
-        labels=read_labels(labels) if labels else {},
-        status_code=status_code,
-        error_type=error_type,
-        phase=phase,
-        errors=_texts.decode(errors) if errors else (),
-        has_errors=has_errors,
-        first_byte=None if first_byte is None else first_byte / 1e6,
-        duration=None if duration is None else duration / 1e6,
-        method=method,
-        url=url,
-        host=host,
-        route=route,
-        http_version=http_version,
-        client_ip=client_ip,
-        server_host=server_host,
-        request=_read_message(request),
-        response=_read_message(response),
-        run=_run.decode(run) if run else None,
-        redacted=_texts.decode(redacted) if redacted else (),
-        expires_at=None if expires_at is None else moment(expires_at),
-        bodies_expire_at=None if bodies_expire_at is None else moment(bodies_expire_at),
-        seq=seq,
-    )
+    values = [*_in_fields((*row, None))]
+    for place, read in _READERS:
+        if values[place] is not None:
+            values[place] = read(values[place])
+    for place, default in _DEFAULTS:
+        if values[place] is None:
+            values[place] = default
+    for place, derive in _DERIVED:
+        if values[place] == OWN:
+            values[place] = derive(values[_ID])
+    return Entry(*values)
 
 
-def _to_json(value: Any) -> str | None:
-    return _json.encode(value).decode() if value else None
+def _write_json(value: object) -> str | None:
+    return _encode(value).decode() if value else None
 
 
-def _message_json(message: Message | None) -> str | None:
+def _write_message(message: Message) -> str:
     """Return all but headers and body."""
-    if message is None:
-        return None
     about = (message.content_type, message.content_encoding, message.size, message.decoded_size)
-    return _json.encode((*about, message.truncated, message.omitted)).decode()
+    return _encode((*about, message.truncated, message.omitted)).decode()
 
 
-def _read_message(about: str | None) -> Message | None:
-    return Message((), None, *_about_message.decode(about)) if about else None
+def _read_message(about: str) -> Message:
+    return Message((), None, *_read_about(about))
 
 
 def label_json(text: str) -> str:
     """Return a label's name or value as it stands in the column of labels."""
-    return _json.encode(text).decode()
+    return _encode(text).decode()
 
 
 def duration_bound(field: str, seconds: str) -> int:
@@ -161,6 +124,47 @@ def microseconds(when: datetime) -> int:
 def moment(stamp: int) -> datetime:
     """Return microseconds since 1970 as a UTC time."""
     return EPOCH + timedelta(microseconds=stamp)
+
+
+def _write_seconds(seconds: float) -> int:
+    return round(seconds * 1e6)
+
+
+def _read_seconds(stamp: int) -> float:
+    return stamp / 1e6
+
+
+# --- which field is which column ------------------------------------------------------------------------
+
+_CONVERTED: Final[dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]]] = {
+    "id": (id_bytes, id_text),
+    "started_at": (microseconds, moment),
+    "labels": (_write_json, read_labels),
+    "errors": (_write_json, _read_texts),
+    "has_errors": (bool, bool),
+    "first_byte": (_write_seconds, _read_seconds),
+    "duration": (_write_seconds, _read_seconds),
+    "request": (_write_message, _read_message),
+    "response": (_write_message, _read_message),
+    "run": (_write_json, _read_run),
+    "expires_at": (microseconds, moment),
+    "bodies_expire_at": (microseconds, moment),
+}
+_FIELDS: Final = Entry.__struct_fields__
+_COLUMNS: Final = tuple(entries.c.keys())
+_WRITERS: Final = tuple((_FIELDS.index(name), write) for name, (write, _) in _CONVERTED.items())
+_READERS: Final = tuple((_FIELDS.index(name), read) for name, (_, read) in _CONVERTED.items())
+_DEFAULTS: Final[tuple[tuple[int, Any], ...]] = (
+    (_FIELDS.index("labels"), {}),
+    (_FIELDS.index("errors"), ()),
+    (_FIELDS.index("redacted"), ()),
+)
+_ID: Final = _FIELDS.index("id")
+_DERIVED: Final = tuple((_FIELDS.index(name), derive) for name, derive in DERIVED.items())
+_in_columns: Final[Callable[[Sequence[Any]], Row]] = itemgetter(*(_FIELDS.index(name) for name in _COLUMNS[:-1]))
+_in_fields: Final[Callable[[Sequence[Any]], Row]] = itemgetter(
+    *(_COLUMNS.index(n) if n in _COLUMNS else len(_COLUMNS) for n in _FIELDS)
+)
 
 
 # --- what no database takes ---------------------------------------------------------------------------

@@ -26,12 +26,11 @@ version = Table(f"{PREFIX}version", metadata, Column("version", Integer, nullabl
 entries = Table(
     f"{PREFIX}entries",
     metadata,
-    Column("seq", _Seq, primary_key=True),
     Column("id", LargeBinary(16), nullable=False, unique=True),
     Column("kind", Text, nullable=False),
     Column("started_at", BigInteger, nullable=False),  # all times: microseconds since 1970
     Column("status", Text, nullable=False),
-    Column("transaction_id", Text, nullable=False),
+    Column("transaction_id", Text, nullable=False),  # "=" where it is the id, as in trace_id
     Column("attempt", BigInteger, nullable=False),
     Column("parent_id", Text),
     Column("trace_id", Text),
@@ -41,7 +40,7 @@ entries = Table(
     Column("operation", Text),
     Column("log_type", Text),
     Column("user_id", Text),
-    Column("labels", Text),  # JSON, as the five further down; null where empty
+    Column("labels", Text),  # JSON, as errors, request, response and run; null where empty
     Column("status_code", BigInteger),
     Column("error_type", Text),
     Column("phase", Text),
@@ -59,9 +58,9 @@ entries = Table(
     Column("request", Text),  # size, content type and so on, without headers and body
     Column("response", Text),
     Column("run", Text),
-    Column("redacted", Text),
     Column("expires_at", BigInteger),
     Column("bodies_expire_at", BigInteger),
+    Column("seq", _Seq, primary_key=True),
     sqlite_autoincrement=True,  # a seq is never given twice, even after its row was purged
 )
 

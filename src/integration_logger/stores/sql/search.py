@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from typing import Any, Final
 
 from sqlalchemy import Connection, Select, bindparam, select
@@ -19,8 +20,8 @@ from integration_logger.stores.sql.where import is_exact, where
 
 SECONDS: Final = 1.0  # that one page may search; what was found by then is returned
 
-_listed: Final = select(entries)
-_whole: Final = select(entries, payloads.c.data).join(payloads, payloads.c.seq == entries.c.seq, isouter=True)
+_LISTED: Final = select(entries)
+WHOLE: Final = select(entries, payloads.c.data).join(payloads, payloads.c.seq == entries.c.seq, isouter=True)
 
 
 def page(connection: Connection, query: Query, last_seq: int) -> Page:
@@ -47,25 +48,33 @@ def collect(
 ) -> tuple[list[Entry], int | None]:
     """Return up to ``limit`` matches, and the cursor to continue from, None where nothing is left."""
     deadline = None if seconds is None else time.monotonic() + seconds
-    statement, exact = _statement(query, limit, whole=whole), is_exact(query)
     found: list[Entry] = []
-    for low, high in ranges(connection, query, last_seq):
-        rows = connection.execute(statement, {"low": low, "high": high})
-        read = (unpack(from_row(row[:-1]), row[-1]) if whole else from_row(row) for row in rows)
-        found.extend(read if exact else filter(query.matches, read))
+    for some, end in stretches(connection, query, last_seq, limit, whole=whole):
+        found += some
         if len(found) > limit:
             return found[:limit], found[limit - 1].seq
         if deadline is not None and time.monotonic() > deadline:
-            return found, low if query.order == "desc" else high
+            return found, end
     return found, None
 
 
-def _statement(query: Query, limit: int, *, whole: bool) -> Select[Any]:
+def stretches(
+    connection: Connection, query: Query, last_seq: int, limit: int | None = None, *, whole: bool = False
+) -> Iterator[tuple[list[Entry], int]]:
+    """Yield the matches of one stretch of ``seq`` after the other, up to ``limit`` and one of each, and its end."""
+    statement, exact = _statement(query, limit, whole=whole), is_exact(query)
+    for low, high in ranges(connection, query, last_seq):
+        rows = connection.execute(statement, {"low": low, "high": high})
+        read = (unpack(from_row(row[:-1]), row[-1]) if whole else from_row(row) for row in rows)
+        yield [*(read if exact else filter(query.matches, read))], low if query.order == "desc" else high
+
+
+def _statement(query: Query, limit: int | None, *, whole: bool) -> Select[Any]:
     order = entries.c.seq.desc() if query.order == "desc" else entries.c.seq.asc()
     within = entries.c.seq.between(bindparam("low"), bindparam("high"))
-    statement = (_whole if whole else _listed).where(within, *where(query)).order_by(order)
+    statement = (WHOLE if whole else _LISTED).where(within, *where(query)).order_by(order)
     # Where Query.matches has the last word, a limit could cut matches off.
-    return statement.limit(limit + 1) if is_exact(query) else statement
+    return statement.limit(limit + 1) if limit is not None and is_exact(query) else statement
 
 
 def in_flight_matches(connection: Connection, query: Query) -> list[Entry]:

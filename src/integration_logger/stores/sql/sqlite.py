@@ -13,13 +13,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, text
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Connection, Engine, Select, Table, create_engine, event, text
+from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
 from integration_logger.errors import ConfigurationError, StoreError
 from integration_logger.stores.sql.schema import entries
+
+Row = tuple[Any, ...]
 
 BUSY: Final = 10.0  # seconds to wait for another writer
 _SHRINK_PAGES: Final = 1000  # given back in one transaction, so that writers wait for milliseconds only
@@ -59,8 +61,9 @@ class SQLite:
         while True:
             try:
                 with _translated(), self._engine.connect() as connection:
-                    # Cursors of the driver: both must be set outside a transaction, the first before any table.
+                    # Cursors of the driver: these are set outside a transaction, the first two before any table.
                     driver: Any = connection.connection.driver_connection
+                    driver.execute("PRAGMA page_size = 8192")  # a tenth less space and time than 4096 for our rows
                     driver.execute("PRAGMA auto_vacuum = INCREMENTAL")
                     driver.execute("PRAGMA journal_mode = WAL")
                 return
@@ -81,22 +84,23 @@ class SQLite:
         with _translated(), self._engine.execution_options(write=True).begin() as connection:
             yield connection
 
-    def insert_many(self, connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
-        """Insert whole rows by the driver's own bulk path, which costs half of SQLAlchemy's."""
-        if rows:
-            connection.exec_driver_sql(_insert_statement(table), [*rows])
+    # What runs for every entry goes to the driver as text and tuples: that costs half of SQLAlchemy's way.
 
-    def upsert(
-        self, connection: Connection, table: Table, rows: Sequence[dict[str, Any]], add: Sequence[str] = ()
-    ) -> None:
-        """Insert rows or replace those with their key; the columns named in ``add`` are added to what is there."""
-        if not rows:
-            return
-        statement = insert(table)
-        new = {c.name: statement.excluded[c.name] for c in table.columns if not c.primary_key}
-        sums = {name: table.c[name] + statement.excluded[name] for name in add}
-        keys = [*table.primary_key]
-        connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=new | sums), rows)
+    def fetch(self, connection: Connection, statement: Select[Any], values: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """Return all rows of a statement that takes the values in its order."""
+        driver: Any = connection.connection.driver_connection
+        found: list[tuple[Any, ...]] = driver.execute(_text_of(statement), values).fetchall()
+        return found
+
+    def insert(self, connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+        """Insert whole rows."""
+        if rows:
+            connection.exec_driver_sql(_insert_text(table), [*rows])
+
+    def upsert(self, connection: Connection, table: Table, rows: Sequence[Row], add: Sequence[str] = ()) -> None:
+        """Insert whole rows or replace those with their key; the columns named in ``add`` are added to."""
+        if rows:
+            connection.exec_driver_sql(_upsert_text(table, tuple(add)), [*rows])
 
     def last_seq(self, connection: Connection) -> int:
         """Return the highest ``seq`` that was ever given."""
@@ -141,13 +145,26 @@ def read_path(url: str) -> Path:
 
 
 @cache
-def _insert_statement(table: Table) -> str:
+def _text_of(statement: Select[Any]) -> str:
+    return str(statement.compile(dialect=sqlite_dialect()))
+
+
+@cache
+def _insert_text(table: Table) -> str:
     marks = ", ".join("?" for _ in table.columns)
     return f"INSERT INTO {table.name} ({', '.join(table.columns.keys())}) VALUES ({marks})"  # noqa: S608 - our names
 
 
+@cache
+def _upsert_text(table: Table, add: tuple[str, ...]) -> str:
+    keys = ", ".join(table.primary_key.columns.keys())
+    others = [column.name for column in table.columns if not column.primary_key]
+    changes = (f"{name} = {f'{table.name}.{name} + ' if name in add else ''}excluded.{name}" for name in others)
+    return f"{_insert_text(table)} ON CONFLICT ({keys}) DO UPDATE SET {', '.join(changes)}"
+
+
 def _prepare(connection: sqlite3.Connection, _: object) -> None:
-    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA synchronous = NORMAL")  # a crash of the machine may lose the last instant, no more
     connection.execute("PRAGMA cache_size = -16000")  # KiB
     connection.execute("PRAGMA journal_size_limit = 67108864")
 

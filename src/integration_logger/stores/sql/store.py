@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import Final, Self
 
 import msgspec
@@ -12,13 +13,17 @@ from integration_logger import codec
 from integration_logger.entry import Entry, InFlight
 from integration_logger.errors import StoreError
 from integration_logger.query import Query, Scope
-from integration_logger.stores.base import Page
-from integration_logger.stores.sql import schema, search
+from integration_logger.retention import Retention
+from integration_logger.stores.base import Facets, Info, Page, Purged, Stats, abandoned
+from integration_logger.stores.sql import figures, maintain, schema
 from integration_logger.stores.sql.payload import unpack
 from integration_logger.stores.sql.rows import from_row, id_bytes, storable
+from integration_logger.stores.sql.search import WHOLE, collect, page
 from integration_logger.stores.sql.sqlite import SQLite
+from integration_logger.stores.sql.state import SQLState
 from integration_logger.stores.sql.write import add, prepare, prepare_in_flight
 
+_BATCH: Final = 100  # entries that a stream holds, with up to two bodies each
 _UNSTORABLE: Final = (UnicodeError, OverflowError, TypeError, ValueError)
 
 
@@ -27,6 +32,7 @@ class SQLStore:
 
     def __init__(self, url: str) -> None:
         self._database = SQLite(url)
+        self.state = SQLState(self._database)
 
     @classmethod
     def from_url(cls, url: str) -> Self:
@@ -57,6 +63,13 @@ class SQLStore:
         with self._database.write() as connection:
             add(self._database, connection, batch, rows)
 
+    def close_abandoned(self, owners: Sequence[str]) -> int:
+        left = select(schema.in_flight.c.entry).where(schema.in_flight.c.owner.in_(owners))
+        with self._database.write() as connection:
+            begun = [*map(codec.decode, connection.scalars(left))]
+            add(self._database, connection, [prepare(abandoned(entry)) for entry in begun])
+        return len(begun)
+
     def get(self, id: str, scope: Scope) -> Entry | None:
         try:
             key = id_bytes(id)
@@ -68,7 +81,38 @@ class SQLStore:
 
     def search(self, query: Query) -> Page:
         with self._database.read() as connection:
-            return search.page(connection, query, self._database.last_seq(connection))
+            return page(connection, query, self._database.last_seq(connection))
+
+    def stats(self, query: Query, bucket: float) -> Stats:
+        with self._database.read() as connection:
+            return figures.stats(connection, query, self._database.last_seq(connection), bucket)
+
+    def facets(self, query: Query, fields: Sequence[str]) -> Facets:
+        with self._database.read() as connection:
+            return figures.facets(connection, query, self._database.last_seq(connection), fields)
+
+    def stream(self, query: Query) -> Iterator[Entry]:
+        cursor = query.cursor
+        while True:
+            rest = msgspec.structs.replace(query, cursor=cursor)
+            with self._database.read() as connection:
+                found, cursor = collect(connection, rest, self._database.last_seq(connection), _BATCH, whole=True)
+            yield from found
+            if cursor is None:
+                return
+
+    def purge(self, now: datetime) -> Purged:
+        return maintain.purge(self._database, now)
+
+    def erase(self, query: Query) -> Purged:
+        return maintain.erase(self._database, query)
+
+    def redate(self, retention: Retention) -> int:
+        return maintain.redate(self._database, retention)
+
+    def info(self) -> Info:
+        with self._database.read() as connection:
+            return figures.info(self._database, connection)
 
 
 def _upgrade(connection: Connection) -> None:
@@ -82,10 +126,7 @@ def _upgrade(connection: Connection) -> None:
 
 
 def _find(connection: Connection, id: bytes) -> Entry | None:
-    whole = select(schema.entries, schema.payloads.c.data).outerjoin(
-        schema.payloads, schema.payloads.c.seq == schema.entries.c.seq
-    )
-    if row := connection.execute(whole.where(schema.entries.c.id == id)).first():
+    if row := connection.execute(WHOLE.where(schema.entries.c.id == id)).first():
         return unpack(from_row(row[:-1]), row[-1])
-    begun = connection.scalar(select(schema.in_flight.c.entry).where(schema.in_flight.c.id == id))
-    return begun and codec.decode(begun)
+    begun: bytes | None = connection.scalar(select(schema.in_flight.c.entry).where(schema.in_flight.c.id == id))
+    return None if begun is None else codec.decode(begun)

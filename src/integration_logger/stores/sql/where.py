@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, and_, false, func, literal, not_, or_
 
 from integration_logger.query import Query
 from integration_logger.stores.sql.blocks import STATUSES_BY_OUTCOME
-from integration_logger.stores.sql.rows import duration_bound, label_json, microseconds
+from integration_logger.stores.sql.rows import DERIVED, OWN, duration_bound, label_json, microseconds, own_id
 from integration_logger.stores.sql.schema import entries
 
 _column = entries.c
@@ -51,6 +51,8 @@ def _test(field: str, value: str, negated: bool) -> ColumnElement[bool]:
         return _column.duration >= duration_bound(field, value)
     if field == "max_duration":
         return _column.duration <= duration_bound(field, value)
+    if field in DERIVED:
+        return or_(_column[field] == value, and_(_column[field] == OWN, _column.id == own_id(field, value)))
     if field.startswith("label."):
         return _test_label(field.removeprefix("label."), value, negated)
     return _column[field] == value

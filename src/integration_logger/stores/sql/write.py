@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, delete, select
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, select
 
 from integration_logger import codec
 from integration_logger.entry import Entry, InFlight
@@ -49,9 +50,9 @@ def add(database: SQLite, connection: Connection, batch: Sequence[Prepared], beg
     """Store entries that are not stored yet under the next ``seq`` numbers, and calls in flight."""
     fresh = _fresh(database, connection, batch)
     first = database.last_seq(connection) + 1
-    database.insert_many(connection, entries, [(seq, *new.row) for seq, new in enumerate(fresh, first)])
+    database.insert(connection, entries, [(*new.row, seq) for seq, new in enumerate(fresh, first)])
     found = [(seq, new.payload) for seq, new in enumerate(fresh, first) if new.payload is not None]
-    database.insert_many(connection, payloads, found)
+    database.insert(connection, payloads, found)
     _count(database, connection, Counter(new.minute for new in fresh if new.minute))
     _update_in_flight(database, connection, {new.id for new in batch}, [*begun])
     for block in range(unfinished(first - 1), unfinished(first + len(fresh) - 1)):
@@ -60,7 +61,7 @@ def add(database: SQLite, connection: Connection, batch: Sequence[Prepared], beg
 
 def _fresh(database: SQLite, connection: Connection, batch: Sequence[Prepared]) -> Collection[Prepared]:
     """Leave out what is stored already, and take away what is replaced."""
-    known = _known(connection, [new.id for new in batch])
+    known = _known(database, connection, [new.id for new in batch])
     fresh: dict[bytes, Prepared] = {}
     for new in batch:
         if old := known.get(new.id):
@@ -79,14 +80,17 @@ class _Known(NamedTuple):
     abandoned: bool
 
 
-_by_id: Final = select(entries.c.id, entries.c.seq, entries.c.error_type)
+@lru_cache
+def _by_id(number: int) -> Select[tuple[bytes, int, str | None]]:
+    among = entries.c.id.in_([bindparam(f"id{place}") for place in range(number)])
+    return select(entries.c.id, entries.c.seq, entries.c.error_type).where(among)
 
 
-def _known(connection: Connection, ids: Sequence[bytes]) -> dict[bytes, _Known]:
+def _known(database: SQLite, connection: Connection, ids: Sequence[bytes]) -> dict[bytes, _Known]:
     found: dict[bytes, _Known] = {}
     for start in range(0, len(ids), _IDS):
         some = ids[start : start + _IDS]
-        for id, seq, error_type in connection.execute(_by_id.where(entries.c.id.in_(some))):
+        for id, seq, error_type in database.fetch(connection, _by_id(len(some)), some):
             found[id] = _Known(seq, error_type == "abandoned")
     return found
 
@@ -96,23 +100,33 @@ def _update_in_flight(database: SQLite, connection: Connection, finished: set[by
     if ended := present & finished:
         connection.execute(delete(in_flight).where(in_flight.c.id.in_(ended)))
     if begun:
-        stored = _known(connection, [row[0] for row in begun])
-        new = [dict(zip(in_flight.c.keys(), row, strict=True)) for row in begun if row[0] not in stored]
-        database.upsert(connection, in_flight, new)
+        stored = _known(database, connection, [row[0] for row in begun])
+        database.upsert(connection, in_flight, [row for row in begun if row[0] not in stored])
 
 
 def remove(database: SQLite, connection: Connection, block: int, chosen: ColumnElement[bool]) -> tuple[int, int]:
-    """Delete the chosen entries of one block, and what was counted of them; return how many, and how many payloads."""
+    """Delete the chosen entries, all of one block, with all that was counted of them; return how many, and payloads."""
     gone = connection.execute(_counted.where(chosen)).all()
     if not gone:
         return 0, 0
-    keys = (minute_key(*row) for row in gone)
-    bodies = connection.execute(delete(payloads).where(payloads.c.seq.in_(select(entries.c.seq).where(chosen))))
+    bodies = strip(connection, chosen)
     connection.execute(delete(entries).where(chosen))
+    keys = (minute_key(*row) for row in gone)
     _count(database, connection, Counter(key for key in keys if key), -1)
+    refresh(database, connection, block)
+    return len(gone), bodies
+
+
+def strip(connection: Connection, chosen: ColumnElement[bool]) -> int:
+    """Delete the payloads of the chosen entries; return how many."""
+    among = payloads.c.seq.in_(select(entries.c.seq).where(chosen))
+    return connection.execute(delete(payloads).where(among)).rowcount
+
+
+def refresh(database: SQLite, connection: Connection, block: int) -> None:
+    """Bring the summary of a block up to date after a change; the unfinished one has none."""
     if block != unfinished(database.last_seq(connection)):
         summarise(database, connection, block)
-    return len(gone), bodies.rowcount
 
 
 _counted = select(*(entries.c[n] for n in ("kind", "started_at", "tenant", "application", "status", "status_code")))
@@ -136,7 +150,7 @@ def name_key(name: str | None) -> str:
 
 
 def _count(database: SQLite, connection: Connection, counts: Counter[MinuteKey], sign: int = 1) -> None:
-    rows = [dict(zip(minutes.c.keys(), (*key, sign * count), strict=True)) for key, count in counts.items()]
+    rows = [(*key, sign * count) for key, count in counts.items()]
     database.upsert(connection, minutes, rows, add=("entries",))
     if sign < 0:
         touched = {key[0] for key in counts}

@@ -1,0 +1,107 @@
+"""Counts: by time, by value, and of the store as a whole."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import msgspec
+from sqlalchemy import Connection, bindparam, func, select
+
+from integration_logger.query import Query, Scope, field_values
+from integration_logger.stores.base import EXAMINED, Facets, Info, Stats
+from integration_logger.stores.counting import Tally, buckets, by_frequency, percentiles, status_class
+from integration_logger.stores.sql.blocks import STATUSES_BY_OUTCOME, bounds, ranges, unfinished
+from integration_logger.stores.sql.rows import microseconds, moment
+from integration_logger.stores.sql.schema import VERSION, blocks, entries, minutes
+from integration_logger.stores.sql.search import collect, stretches
+from integration_logger.stores.sql.sqlite import SQLite
+from integration_logger.stores.sql.where import is_exact, where
+from integration_logger.stores.sql.write import name_key
+
+_OUTCOMES: Final = {status: outcome for outcome, status in STATUSES_BY_OUTCOME.items()}
+_MINUTE: Final = 60_000_000  # microseconds
+
+
+def stats(connection: Connection, query: Query, last_seq: int, seconds: float) -> Stats:
+    """Count by stretches of time; durations of the newest matches."""
+    query = msgspec.structs.replace(query, cursor=None, order="desc")
+    newest, _ = collect(connection, query, last_seq, EXAMINED)
+    durations = [entry.duration for entry in newest if entry.duration is not None]
+    return Stats(buckets=buckets(_tallies(connection, query, last_seq), seconds), **percentiles(durations))
+
+
+def facets(connection: Connection, query: Query, last_seq: int, fields: Sequence[str]) -> Facets:
+    """Count values over the newest matches."""
+    query = msgspec.structs.replace(query, cursor=None, order="desc")
+    newest, rest = collect(connection, query, last_seq, EXAMINED)
+    counts = {field: by_frequency(v for entry in newest for v in field_values(entry, field)) for field in fields}
+    return Facets(counts=counts, covered=len(newest), complete=rest is None)
+
+
+def _tallies(connection: Connection, query: Query, last_seq: int) -> Iterator[Tally]:
+    """Count by the roll-up where it can answer, and the minutes at both ends one by one."""
+    first = None if query.since is None else -(-microseconds(query.since) // _MINUTE)
+    end = None if query.till is None else microseconds(query.till) // _MINUTE
+    filtered = query.conditions or query.text or query.not_text
+    if filtered or (first is not None and end is not None and first >= end):
+        yield from _scanned(connection, query, last_seq)
+        return
+    yield from _rolled_up(connection, query.scope, first, end)
+    if first is not None:
+        yield from _scanned(connection, msgspec.structs.replace(query, till=moment(first * _MINUTE)), last_seq)
+    if end is not None:
+        yield from _scanned(connection, msgspec.structs.replace(query, since=moment(end * _MINUTE)), last_seq)
+
+
+def _rolled_up(connection: Connection, scope: Scope, first: int | None, end: int | None) -> Iterator[Tally]:
+    columns = minutes.c
+    found = select(columns.minute, columns.status, columns.status_class, func.sum(columns.entries))
+    for column, names in ((columns.tenant, scope.tenants), (columns.application, scope.applications)):
+        if isinstance(names, frozenset):
+            found = found.where(column.in_(sorted(map(name_key, names))))
+    if first is not None:
+        found = found.where(columns.minute >= first)
+    if end is not None:
+        found = found.where(columns.minute < end)
+    for minute, status, of_class, count in connection.execute(
+        found.group_by(columns.minute, columns.status, columns.status_class)
+    ):
+        yield Tally(minute * 60, _OUTCOMES.get(status), of_class, count)
+
+
+def _scanned(connection: Connection, query: Query, last_seq: int) -> Iterator[Tally]:
+    if not is_exact(query):
+        for found, _ in stretches(connection, query, last_seq):
+            yield from (Tally(e.started_at.timestamp(), e.outcome, status_class(e.status_code)) for e in found)
+        return
+    within = entries.c.seq.between(bindparam("low"), bindparam("high"))
+    statement = select(entries.c.started_at, entries.c.status, entries.c.status_code).where(within, *where(query))
+    for low, high in ranges(connection, query, last_seq):
+        rows = connection.execute(statement, {"low": low, "high": high})
+        counts = Counter((started_at // _MINUTE, status, code) for started_at, status, code in rows)
+        for (minute, status, code), count in counts.items():
+            yield Tally(minute * 60, _OUTCOMES.get(status), status_class(code), count)
+
+
+# --- the store as a whole -----------------------------------------------------------------------------
+
+
+def info(database: SQLite, connection: Connection) -> Info:
+    """Return counts and sizes: of finished blocks from their summaries, of the newest one by counting."""
+    last_seq = database.last_seq(connection)
+    newest = entries.c.seq >= bounds(unfinished(last_seq))[0]
+    known, oldest = connection.execute(select(func.sum(blocks.c.entries), func.min(blocks.c.first_started))).one()
+    others, youngest = connection.execute(
+        select(func.count(), func.min(entries.c.started_at)).select_from(entries).where(newest)
+    ).one()
+    started = [stamp for stamp in (oldest, youngest) if stamp is not None]
+    return Info(
+        url=database.url,
+        version=VERSION,
+        entries=(known or 0) + others,
+        bytes=database.size(connection),
+        oldest=moment(min(started)) if started else None,
+        newest_seq=last_seq,
+    )
