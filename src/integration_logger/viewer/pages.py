@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
-import msgspec
-from anyio import move_on_after
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from integration_logger.entry import Entry
-from integration_logger.errors import QueryError, ScopeError, StoreError
-from integration_logger.stores.base import Facets, Page
+from integration_logger.errors import QueryError, ScopeError
+from integration_logger.stores.base import Page
 from integration_logger.viewer import lines, sidebar
 from integration_logger.viewer.access import Principal
 from integration_logger.viewer.pane import Pane, pane
@@ -23,19 +20,7 @@ from integration_logger.viewer.params import PageState
 from integration_logger.viewer.reading import Reading
 from integration_logger.viewer.render import Renderer
 from integration_logger.viewer.shapes import without_detail
-from integration_logger.viewer.timeline import Timeline, bucket_seconds, timeline
-
-_logger = logging.getLogger("integration_logger")
-
-PATIENCE = 0.4
-"""Seconds that a page waits for counts; without them it shows the list alone."""
-
-
-class Around(msgspec.Struct):
-    """The counts that stand around a list."""
-
-    facets: Facets | None = None
-    timeline: Timeline | None = None
+from integration_logger.viewer.timeline import bucket_seconds, timeline
 
 
 class Pages:
@@ -51,14 +36,16 @@ class Pages:
             state = PageState.read(request.query_params.multi_items(), principal.scope)
         except QueryError as error:
             return self._not_understood(request, principal, error)
+        if state.part == "around":
+            return await self._around(request, state)
         entry = await self._reading.entry(state.entry, principal.scope) if state.entry else None
         values = self._pane_values(entry, principal, "./", state.tab, state.toggle) if entry else {"entry": None}
-        if state.pane_only:
+        if state.part == "pane":
             return self._render.page(request, "pane_only.html", state=state, line=lines.line, **values)
         # The live tail goes on from here. Asked before the list, so that nothing falls between the two.
         newest = await self._reading.newest()
         page = await self._reading.search(state.query)
-        return self._list(request, principal, state, page, await self._around(state), newest=newest, **values)
+        return self._list(request, principal, state, page, newest=newest, **values)
 
     async def entry(self, request: Request, principal: Principal) -> Response:
         """One entry as a page of its own."""
@@ -74,20 +61,18 @@ class Pages:
         status = 403 if isinstance(error, ScopeError) else 400
         typed = request.query_params.get("q", "")
         values = {"status": status, "problem": str(error), "typed": typed, "entry": None, "newest": 0}
-        return self._list(request, principal, state, Page(entries=()), Around(), **values)
+        return self._list(request, principal, state, Page(entries=()), **values)
 
-    def _list(
-        self, request: Request, principal: Principal, state: PageState, page: Page, around: Around, **values: Any
-    ) -> Response:
+    def _list(self, request: Request, principal: Principal, state: PageState, page: Page, **values: Any) -> Response:
         defaults = {"problem": None, "typed": state.text, "warnings": self._warnings(principal)}
         return self._render.page(
             request,
             "calls.html",
             state=state,
             page=page,
-            groups=sidebar.groups(state, around.facets),
-            covered=sidebar.covered(around.facets),
-            timeline=around.timeline,
+            groups=sidebar.groups(state, None, page),
+            covered=None,
+            timeline=None,
             line=lines.line,
             blank=lines.BLANK,
             **(defaults | values),
@@ -98,30 +83,31 @@ class Pages:
         shown: Pane = pane(entry, tab, detail=detail, base=base, link=link)
         return {"entry": entry if detail else without_detail(entry), "pane": shown}
 
-    async def _around(self, state: PageState) -> Around:
-        """Count what stands around the list; what takes too long or fails is left out."""
-        around = Around()
+    async def _around(self, request: Request, state: PageState) -> Response:
+        """The filters with their counts, and the timeline: what a list need not wait for."""
         now = datetime.now(UTC)
+        facets = await self._reading.facets(state.query, sidebar.FACETS)
         seconds = bucket_seconds(state, now)
-        with move_on_after(PATIENCE):
-            try:
-                around.facets = await self._reading.facets(state.query, sidebar.FACETS)
-                if seconds:
-                    stats = await self._reading.stats(state.query, seconds)
-                    around.timeline = timeline(state, stats, seconds, now)
-            except StoreError as error:
-                _logger.warning("the log browser shows no counts: %s", error)
-        return around
+        stats = await self._reading.stats(state.query, seconds) if seconds else None
+        return self._render.page(
+            request,
+            "around.html",
+            state=state,
+            groups=sidebar.groups(state, facets, Page(entries=())),
+            covered=sidebar.covered(facets),
+            timeline=timeline(state, stats, seconds, now) if stats and seconds else None,
+        )
 
     def _warnings(self, principal: Principal) -> list[str]:
+        """Say to those who may know it what is wrong with the logging itself."""
         if principal.limited:
             return []
         health = self._render.health()
-        found = []
-        if health.get("durable") is False:
-            found.append("The spool cannot be written: entries are kept in memory only and are lost if a process ends.")
+        found = list(health.get("problems", ()))
+        if health.get("durable") is False and not found:
+            found.append("Entries are kept in memory only: they are lost if the process ends.")
         if dropped := health.get("dropped"):
-            found.append(f"{dropped:,} entries were lost because the spool was full.")
+            found.append(f"Entries were lost: {', '.join(f'{count:,} {reason}' for reason, count in dropped.items())}.")
         return found
 
 

@@ -35,8 +35,8 @@ class PageState(msgspec.Struct, frozen=True, kw_only=True):
     """A key of ``RANGES``, or ``custom`` where the address has its own bounds."""
     entry: str | None = None
     tab: str = "overview"
-    pane_only: bool = False
-    """True where a script asks for the pane alone."""
+    part: str = ""
+    """``pane`` or ``around`` where a script asks for that part of the page alone."""
 
     @classmethod
     def read(cls, params: Iterable[tuple[str, str]], scope: Scope, now: datetime | None = None) -> PageState:
@@ -62,7 +62,7 @@ class PageState(msgspec.Struct, frozen=True, kw_only=True):
             range=chosen,
             entry=own.get("entry") or None,
             tab=tab if tab in TABS else TABS[0],
-            pane_only=own.get("part") == "pane",
+            part=own.get("part", ""),
         )
 
     # --- addresses ------------------------------------------------------------------------------

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import msgspec
 
 from integration_logger.entry import status_label
-from integration_logger.stores.base import Facets
+from integration_logger.query import field_values
+from integration_logger.stores.base import Facets, Page
 from integration_logger.viewer.params import PageState
 from integration_logger.viewer.words import KIND_WORDS, visible
 
@@ -49,22 +52,31 @@ class Group(msgspec.Struct, frozen=True):
     values: list[Choice]
 
 
-def groups(state: PageState, facets: Facets | None) -> list[Group]:
-    """Return the filters with their values, the frequent ones first; without counts where there are none."""
+def groups(state: PageState, facets: Facets | None, page: Page) -> list[Group]:
+    """Return the filters with their values, the frequent ones first; without counts those of the page itself."""
+    counts = facets.counts if facets else _on_page(page)
     found = []
     for field, title in _TITLES.items():
-        counts = dict(facets.counts.get(field, {})) if facets else {}
-        choices = _fixed(state, field, counts, known=facets is not None) + _seen(state, field, counts)
+        values = counts.get(field, {})
+        choices = _fixed(state, field, values) + _seen(state, field, values)
         if len(choices) > (field in _ALONE_IS_NOTHING) or any(c.on or c.out for c in choices):
-            found.append(Group(title, choices))
+            found.append(Group(title, choices if facets else [*map(_uncounted, choices)]))
     return found
 
 
-def _fixed(state: PageState, field: str, counts: dict[str, int], *, known: bool) -> list[Choice]:
+def _on_page(page: Page) -> dict[str, dict[str, int]]:
+    return {field: Counter(v for e in page.entries for v in field_values(e, field)) for field in FACETS}
+
+
+def _uncounted(choice: Choice) -> Choice:
+    return msgspec.structs.replace(choice, count=None)
+
+
+def _fixed(state: PageState, field: str, counts: dict[str, int]) -> list[Choice]:
     found = []
     for value, text, mark in _FIXED.get(field, ()):
         number = sum(n for v, n in counts.items() if v == value or (value.endswith("xx") and v[:1] == value[:1]))
-        found.append(_choice(state, field, value, text, number if known else None, mark))
+        found.append(_choice(state, field, value, text, number, mark))
     return found
 
 

@@ -49,13 +49,13 @@ def bucket_seconds(state: PageState, now: datetime) -> int | None:
 
 
 def timeline(state: PageState, stats: Stats, seconds: int, now: datetime) -> Timeline | None:
-    """Return the bars of a page; None where there is nothing to show."""
+    """Return the bars of a page; None where the range has no beginning."""
     since, till = state.query.since, state.query.till or now
-    if since is None or not stats.buckets:
+    if since is None:
         return None
     first = int(since.timestamp() // seconds) * seconds
     count = max(1, int(-(-(till.timestamp() - first) // seconds)))
-    highest = max(b.success + b.error for b in stats.buckets) or 1
+    highest = max([b.success + b.error for b in stats.buckets], default=0) or 1
     return Timeline(
         bars=[_bar(state, b, first, seconds, count, highest) for b in stats.buckets if b.success or b.error],
         since=since,

@@ -6,9 +6,9 @@ import { startMenus } from "./menus.js";
 import { showEntry, startPane } from "./pane.js";
 import { startTimeline } from "./timeline.js";
 import { growOlder, localise } from "./time.js";
-import { refreshAround, startVisits, visit } from "./visit.js";
+import { isInUse, loadAround, startVisits, visit } from "./visit.js";
 
-const AROUND_EVERY = 10000; // milliseconds between two fresh counts while entries come in
+const AROUND_EVERY = 30000; // milliseconds between two fresh counts while entries come in
 
 localise();
 setInterval(growOlder, 1000);
@@ -22,6 +22,7 @@ if (document.getElementById("columns")) {
   startKeys();
   startLive(() => visit(location.search || "?", { push: false }));
   followHistory();
+  loadAround();
   refreshWhileGrowing();
 }
 
@@ -49,7 +50,7 @@ function refreshWhileGrowing() {
     grown = true;
   });
   setInterval(() => {
-    if (grown && !document.hidden) refreshAround();
+    if (grown && !document.hidden && !isInUse()) loadAround();
     grown = false;
   }, AROUND_EVERY);
 }

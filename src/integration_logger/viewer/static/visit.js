@@ -3,19 +3,20 @@
 import { growOlder, localise } from "./time.js";
 import { restart } from "./live.js";
 
-const PARTS = ["ask", "range", "timeline", "list", "filters", "pane-slot"];
+const PARTS = ["ask", "range", "list", "pane-slot"];
 const AROUND = ["timeline", "filters"];
 const LINKS = "#filters a[href^='?'], #ask a[href^='?'], #range a[href^='?'], #timeline a, #list a.button[href^='?'], .chip, .empty a[href^='?'], .facts a[href^='?']";
 
 const byId = (id) => document.getElementById(id);
-let asked = null;
+const asked = {};
 
 export function startVisits() {
   document.addEventListener("click", (event) => {
     const link = event.target.closest(LINKS);
     if (!link || event.defaultPrevented || event.metaKey || event.ctrlKey || event.shiftKey || event.button) return;
     event.preventDefault();
-    visit(link.getAttribute("href") ?? link.href.baseVal);
+    link.closest(".facet-row")?.classList.toggle("is-on", link.matches(".facet-value:not([aria-pressed='true'])"));
+    visit(link.getAttribute("href"));
   });
   document.addEventListener("submit", (event) => {
     if (event.defaultPrevented || !event.target.closest(".search, .custom-range")) return;
@@ -25,7 +26,7 @@ export function startVisits() {
 }
 
 export async function visit(address, { push = true } = {}) {
-  const page = await load(address);
+  const page = await load(address, "columns");
   if (!page) return;
   if (push && address !== location.search) history.pushState(null, "", address);
   replace(page, PARTS);
@@ -35,26 +36,32 @@ export async function visit(address, { push = true } = {}) {
   Object.assign(columns.dataset, fresh.dataset);
   byId("list").scrollTop = 0;
   restart();
+  loadAround();
 }
 
-// Brings counts and timeline up to date, and leaves the list as it is.
-export async function refreshAround() {
-  if (byId("filters").matches(":hover, :focus-within") || byId("timeline")?.matches(":hover, :focus-within")) return;
-  const page = await load(location.search || "?");
+// Filters with their counts, and the timeline: they take longer than the list and come after it.
+export async function loadAround() {
+  const page = await load(`${location.search || "?"}&part=around`, "filters");
   if (page) replace(page, AROUND);
 }
 
-async function load(address) {
-  asked?.abort();
-  asked = new AbortController();
+export function isInUse() {
+  return AROUND.some((id) => byId(id).matches(":hover, :focus-within"));
+}
+
+// Returns the page, or null where another was asked for since. A page without the wanted part (the session has
+// ended, the server is away) is left to the browser to show.
+async function load(address, wanted) {
+  asked[wanted]?.abort();
+  const { signal } = (asked[wanted] = new AbortController());
   try {
-    const response = await fetch(address, { signal: asked.signal });
+    const response = await fetch(address, { signal });
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
-    if (page.getElementById("columns")) return page;
-    location.assign(address);
+    if (page.getElementById(wanted)) return page;
   } catch (error) {
-    if (error.name !== "AbortError") location.assign(address);
+    if (signal.aborted) return null;
   }
+  if (wanted === "columns") location.assign(address);
   return null;
 }
 
