@@ -18,6 +18,7 @@ from integration_logger.viewer.reading import Reading
 from integration_logger.viewer.render import Renderer, json_response
 from integration_logger.viewer.shapes import list_item, whole
 from integration_logger.viewer.tail import Tail
+from integration_logger.viewer.words import OMITTED
 
 _FILE_TYPES = {"application/json": "json", "text/plain": "txt", "text/csv": "csv", "application/xml": "xml"}
 """Captured content types that a file keeps; all others are ``application/octet-stream``."""
@@ -60,7 +61,7 @@ class Api:
         """The command that repeats the request, as text; its notes go before it as comments."""
         command = curl(await self._find(request, principal, permission="detail"))
         if command.text is None:
-            raise HTTPException(404)
+            raise HTTPException(404, command.notes[0])
         return PlainTextResponse("".join(f"# {note}\n" for note in command.notes) + command.text + "\n")
 
     async def stream(self, request: Request, principal: Principal) -> Response:
@@ -101,7 +102,8 @@ class Api:
 
 def _file(entry: Entry, half: str, message: Half | None) -> Response:
     if message is None or message.body is None:
-        raise HTTPException(404)
+        omitted = message.omitted if message else None
+        raise HTTPException(404, OMITTED[omitted] if omitted else "There was no body.")
     kind = (message.content_type or "").partition(";")[0].strip().lower()
     suffix = _FILE_TYPES.get(kind, "bin")
     media_type = "application/octet-stream" if suffix == "bin" else f"{kind}; charset={charset(message.content_type)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -141,8 +142,9 @@ class Viewer:
         return self._render.problem(request, 503, "store_unavailable")
 
     async def _refused(self, request: Request, error: HTTPException) -> Response:
-        codes = {404: "not_found", 405: "method_not_allowed"}
-        return self._render.problem(request, error.status_code, codes.get(error.status_code, "refused"))
+        codes = {403: "forbidden", 404: "not_found", 405: "method_not_allowed"}
+        said = None if error.detail == HTTPStatus(error.status_code).phrase else error.detail
+        return self._render.problem(request, error.status_code, codes.get(error.status_code, "refused"), said)
 
     async def _broken(self, request: Request, error: Exception) -> Response:
         return self._render.problem(request, 500, "internal_error")

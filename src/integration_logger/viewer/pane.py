@@ -14,14 +14,6 @@ from integration_logger.entry import Entry, Message
 from integration_logger.viewer import words
 from integration_logger.viewer.pretty import chips, pretty_json, reasons_by_name
 
-OMITTED = {
-    "unread": "The body was not read by the receiver, so none was seen.",
-    "binary": "The body is binary and was not kept.",
-    "unparseable": "The body could not be read safely, so it was masked whole.",
-    "limit": "The body was longer than the limit and was not kept.",
-    "off": "Bodies are not kept for this route.",
-}
-
 Link = Callable[[str, str], str]
 """Gives the address of the list with a filter: (field, value)."""
 
@@ -115,7 +107,7 @@ def _about(message: Message) -> str:
 def _notes(message: Message) -> list[str]:
     notes = []
     if message.omitted:
-        notes.append(OMITTED[message.omitted])
+        notes.append(words.OMITTED[message.omitted])
     if message.truncated:
         whole = message.decoded_size or message.size
         notes.append(f"Only the first {words.size(len(message.body or b''))} of {words.size(whole)} were kept.")

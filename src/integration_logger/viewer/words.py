@@ -18,6 +18,16 @@ KIND_WORDS = {
 }  # fmt: skip
 
 
+OMITTED = {
+    "unread": "The body was not read by the receiver, so none was seen.",
+    "binary": "The body is binary and was not kept.",
+    "unparseable": "The body could not be read safely, so it was masked whole.",
+    "limit": "The body was longer than the limit and was not kept.",
+    "off": "Bodies are not kept for this route.",
+}
+"""Why there is no body although one passed."""
+
+
 def headline(entry: Entry) -> str:
     """Say in one sentence what happened; what went wrong and where comes first."""
     if entry.status == "processing":

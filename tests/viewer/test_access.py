@@ -1,0 +1,215 @@
+"""Who may see what."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from starlette.requests import Request
+
+from integration_logger.errors import ConfigurationError
+from integration_logger.query import ALL
+from integration_logger.stores.memory import MemoryStore
+from integration_logger.viewer import Principal, Viewer, local_only
+from integration_logger.viewer.access import PERMISSIONS
+from tests.viewer.server import Client, new_entry, viewer
+
+ROUTES = (
+    "/", "/entries/x", "/api/entries", "/api/entries/x", "/api/entries/x/request", "/api/entries/x/response",
+    "/api/entries/x/curl", "/api/stream", "/api/meta", "/api/health",
+)  # fmt: skip
+
+
+# --- Principal ----------------------------------------------------------------------------------------
+
+
+def test_an_owner_may_do_everything() -> None:
+    assert Principal("ana", role="Owner", tenants=ALL).permissions == set(PERMISSIONS)
+
+
+@pytest.mark.parametrize("role", ["supervisor", "bot_builder"])
+def test_supervisors_and_bot_builders_read_and_reauthorize(role: str) -> None:
+    assert Principal("bo", role=role, tenants=ALL).permissions == {"view", "detail", "reauthorize"}
+
+
+@pytest.mark.parametrize("role", ["agent", "executive", "", "administrator"])
+def test_any_other_role_may_nothing(role: str) -> None:
+    assert not Principal("x", role=role, tenants=ALL).permissions
+
+
+def test_who_is_limited_never_purges_and_never_sees_the_audit() -> None:
+    for limits in ({"tenants": ["a"]}, {"tenants": ALL, "applications": ["shop"]}):
+        principal = Principal("ana", role="owner", **limits)
+        assert principal.limited
+        assert principal.permissions == set(PERMISSIONS) - {"purge", "audit"}
+        assert not principal.scope.audit
+
+
+def test_permissions_replace_those_of_the_role() -> None:
+    assert Principal("x", role="agent", tenants=ALL, permissions=["view"]).permissions == {"view"}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"tenants": "acme"},
+        {"tenants": [1]},
+        {"tenants": ALL, "permissions": ["see"]},
+        {"tenants": ALL, "applications": "a"},
+    ],
+)
+def test_refuses_wrong_limits(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError):
+        Principal("x", role="owner", **wrong)
+
+
+# --- authorize ----------------------------------------------------------------------------------------
+
+
+def test_is_not_built_without_a_decision_about_access() -> None:
+    with pytest.raises(ConfigurationError, match="authorize="):
+        Viewer(MemoryStore())
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"theme": "pink"}, {"frame_ancestors": "*; script-src *"}, {"support_url": "javascript:1"}]
+)
+def test_refuses_wrong_options(wrong: dict[str, str]) -> None:
+    with pytest.raises(ConfigurationError):
+        viewer(MemoryStore(), **wrong)
+
+
+@pytest.mark.parametrize("path", ROUTES)
+def test_nobody_sees_nothing(path: str) -> None:
+    response = Client(viewer(MemoryStore(), principal=None)).get(path)
+    assert response.status_code == 401
+    if path.startswith("/api/"):
+        assert response.json()["error"]["code"] == "unauthorized"
+    else:
+        assert "You are not signed in" in response.text
+
+
+@pytest.mark.parametrize("path", ROUTES)
+def test_a_role_without_view_is_refused(path: str) -> None:
+    response = Client(viewer(MemoryStore(), Principal("bo", role="agent", tenants=ALL))).get(path)
+    assert response.status_code == 403
+
+
+@pytest.mark.parametrize("path", ROUTES)
+def test_an_access_check_that_fails_shows_nothing(path: str, caplog: pytest.LogCaptureFixture) -> None:
+    def broken(request: Request) -> Principal:
+        raise LookupError("secret of the host")
+
+    response = Client(Viewer(MemoryStore(), authorize=broken)).get(path)
+    assert response.status_code == 500
+    assert "secret of the host" not in response.text
+    assert "authorize failed" in caplog.text
+
+
+@pytest.mark.usefixtures("caplog")
+def test_an_access_check_with_another_answer_shows_nothing() -> None:
+    wrong: Any = lambda request: {"user": "ana"}  # noqa: E731
+    assert Client(Viewer(MemoryStore(), authorize=wrong)).get("/").status_code == 500
+
+
+def test_the_access_check_may_be_sync_or_async_or_an_object() -> None:
+    owner = Principal("ana", role="owner", tenants=ALL)
+
+    class Awaiting:
+        async def __call__(self, request: Request) -> Principal:
+            return owner
+
+    async def awaiting(request: Request) -> Principal:
+        return owner
+
+    checks: list[Any] = [lambda request: owner, awaiting, Awaiting(), lambda request: awaiting(request)]
+    for check in checks:
+        assert Client(Viewer(MemoryStore(), authorize=check)).get("/api/meta").json()["principal"]["name"] == "ana"
+
+
+def test_what_lies_outside_of_the_scope_is_not_there() -> None:
+    store = MemoryStore()
+    ours, theirs, nobodys = (new_entry(tenant=tenant) for tenant in ("acme", "globex", None))
+    store.write([ours, theirs, nobodys])
+    browser = Client(viewer(store, Principal("bo", role="supervisor", tenants=["acme"])))
+    assert [item["id"] for item in browser.get("/api/entries").json()["items"]] == [ours.id]
+    assert browser.get(f"/api/entries/{ours.id}").status_code == 200
+    for foreign in (theirs, nobodys):
+        for path in (f"/api/entries/{foreign.id}", f"/api/entries/{foreign.id}/curl", f"/entries/{foreign.id}"):
+            assert browser.get(path).status_code == 404
+        assert foreign.id not in browser.get(f"/?range=all&entry={foreign.id}").text.replace(f"entry={foreign.id}", "")
+
+
+def test_a_filter_for_a_foreign_tenant_is_refused() -> None:
+    browser = Client(viewer(MemoryStore(), Principal("bo", role="supervisor", tenants=["acme"])))
+    response = browser.get("/api/entries?tenant=globex")
+    assert response.status_code == 403
+    assert response.json()["error"]["field"] == "tenant"
+    assert browser.get("/?tenant=globex").status_code == 403
+    assert browser.get("/api/stream?tenant=globex").status_code == 403
+
+
+def test_health_is_not_for_limited_readers() -> None:
+    options: dict[str, Any] = {"health": lambda: {"captured": 3}}
+    assert Client(viewer(MemoryStore(), **options)).get("/api/health").json() == {"captured": 3}
+    limited = Principal("bo", role="owner", tenants=["acme"])
+    assert Client(viewer(MemoryStore(), limited, **options)).get("/api/health").status_code == 403
+
+
+def test_without_detail_there_are_no_bodies_no_headers_and_no_sizes() -> None:
+    store, entry = MemoryStore(), new_entry(variables={"a": 1}, traceback="trace", status_code=500)
+    store.write([entry])
+    browser = Client(viewer(store, Principal("bo", role="x", tenants=ALL, permissions=["view"])))
+    data = browser.get(f"/api/entries/{entry.id}").json()
+    hidden = ("request", "response", "variables", "traceback", "curl")
+    assert [data[name] for name in hidden] == [None] * len(hidden)
+    for name in ("request", "response", "curl"):
+        assert browser.get(f"/api/entries/{entry.id}/{name}").status_code == 403
+    page = browser.get(f"/entries/{entry.id}").text
+    assert "not yours to see" in page
+    assert "user-agent" not in page.lower()
+
+
+# --- local_only ---------------------------------------------------------------------------------------
+
+
+def test_the_token_lets_in_once_and_becomes_a_cookie() -> None:
+    access = local_only()
+    browser = Client(Viewer(MemoryStore(), authorize=access))
+    assert browser.get("/").status_code == 401
+    assert "printed at the start" in browser.get("/").text
+    response = browser.get(f"/?token={access.token}&outcome=error")
+    assert response.status_code == 303
+    assert response.headers["location"] == "http://localhost:8000/?outcome=error"
+    cookie = response.headers["set-cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=strict" in cookie
+    assert browser.get("/").status_code == 200
+
+
+def test_a_wrong_token_does_not() -> None:
+    browser = Client(Viewer(MemoryStore(), authorize=local_only("right")))
+    assert browser.get("/?token=wrong").status_code == 401
+    assert browser.get("/?token=%C3%A9").status_code == 401
+    assert browser.get("/", headers={"cookie": "integration_log_8000=wrong"}).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"host": "evil.example"}, {"host": "localhost.evil.example"}, {"x-forwarded-for": "127.0.0.1"},
+        {"forwarded": "for=127.0.0.1"}, {"via": "1.1 proxy"}, {"x-forwarded-host": "localhost"},
+    ],
+)  # fmt: skip
+def test_a_rebound_name_or_a_proxy_is_not_this_machine(headers: dict[str, str]) -> None:
+    browser = Client(Viewer(MemoryStore(), authorize=local_only("right")))
+    browser.get("/?token=right")
+    assert browser.get("/").status_code == 200
+    assert browser.get("/", headers=headers).status_code == 401
+    assert browser.get("/?token=right", headers=headers).status_code == 401
+
+
+def test_another_machine_is_not_this_machine() -> None:
+    app = Viewer(MemoryStore(), authorize=local_only("right"))
+    browser = Client(app, peer="192.0.2.7")
+    assert browser.get("/?token=right").status_code == 401
