@@ -1,0 +1,84 @@
+"""What peers add to a request of 1 KiB in and out; prints JSON. Each runs in a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import sys
+from collections.abc import Callable
+from time import perf_counter, process_time
+from typing import Any
+
+from starlette.applications import Starlette
+
+from tests.benchmarks.harness import alternate
+from tests.benchmarks.host import App, incoming, make_app, serve
+
+CALLS = 1500
+ROUNDS = 7
+NOWHERE = "http://127.0.0.1:9"
+
+
+def opentelemetry() -> tuple[App, Callable[[], object]]:
+    """OpenTelemetry's ASGI instrumentation: spans without bodies, batched and encoded as OTLP."""
+    from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+    from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+
+    class Encoded(SpanExporter):
+        def export(self, spans: Any) -> SpanExportResult:
+            encode_spans(spans).SerializeToString()
+            return SpanExportResult.SUCCESS
+
+    provider = TracerProvider()
+    provider.add_span_processor(BatchSpanProcessor(Encoded(), max_queue_size=4 * CALLS))
+    return OpenTelemetryMiddleware(make_app(), tracer_provider=provider), provider.force_flush
+
+
+def apitally() -> tuple[App, Callable[[], object]]:
+    """Apitally with headers and bodies, which it cuts at 50,000 bytes."""
+    from apitally.shared import activation
+    from apitally.starlette import init
+
+    app: Starlette = make_app()
+    init(
+        app, write_token="apt_" + "0" * 24, otlp_endpoint=NOWHERE, capture_request_headers=True,
+        capture_request_body=True, capture_response_body=True,
+    )  # fmt: skip
+    return app, lambda: activation.span_processor and activation.span_processor.force_flush()
+
+
+def main(name: str) -> None:
+    """Measure one peer and the bare app in turn."""
+    logging.disable()
+    app, flush = {"opentelemetry": opentelemetry, "apitally": apitally}[name]()
+    calls, bare = incoming(1024, secret=True), make_app()
+    with asyncio.Runner() as runner:
+
+        def wall(app: App) -> float:
+            flush()
+            start = perf_counter()
+            runner.run(serve(app, calls, CALLS))
+            return (perf_counter() - start) / CALLS * 1e6
+
+        def cpu(app: App) -> float:
+            flush()
+            start = process_time()
+            runner.run(serve(app, calls, CALLS))
+            flush()
+            return (process_time() - start) / CALLS * 1e6
+
+        wall(app)
+        variants = {
+            "wall": lambda: wall(app),
+            "bare": lambda: wall(bare),
+            "cpu": lambda: cpu(app),
+            "bare_cpu": lambda: cpu(bare),
+        }
+        print(json.dumps(alternate(variants, ROUNDS)), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
