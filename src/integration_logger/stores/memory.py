@@ -8,11 +8,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Self
+from uuid import UUID
 
 import msgspec
 
 from integration_logger.entry import Entry, InFlight
-from integration_logger.errors import ConfigurationError
+from integration_logger.errors import ConfigurationError, StoreError
 from integration_logger.query import Query, Scope, field_values
 from integration_logger.retention import Retention
 from integration_logger.stores.base import (
@@ -55,6 +56,8 @@ class MemoryStore:
 
     def write(self, entries: Sequence[Entry], *, in_flight: Iterable[InFlight] = ()) -> None:
         with self._lock:
+            for entry in entries:
+                _check(entry)
             for entry in entries:
                 self._add(entry)
             self._in_flight.update((row.entry.id, row) for row in in_flight if row.entry.id not in self._entries)
@@ -171,6 +174,13 @@ class MemoryStore:
     def _bytes(self) -> int:
         messages = (m for e in self._entries.values() for m in (e.request, e.response) if m)
         return sum(len(message.body or b"") for message in messages)
+
+
+def _check(entry: Entry) -> None:
+    try:
+        UUID(entry.id)
+    except ValueError:
+        raise StoreError(f"an entry's id is a UUID, not {entry.id!r}", data_error=True) from None
 
 
 def _beyond(query: Query, seq: int) -> bool:

@@ -42,9 +42,14 @@ def bounds(block: int) -> tuple[int, int]:
     return block * BLOCK, block * BLOCK + BLOCK - 1
 
 
+def block_of(seq: int) -> int:
+    """Return the block that a ``seq`` is in."""
+    return seq // BLOCK
+
+
 def unfinished(last_seq: int) -> int:
     """Return the number of the block that the next entry goes to: the one without a summary."""
-    return (last_seq + 1) // BLOCK
+    return block_of(last_seq + 1)
 
 
 # --- writing ------------------------------------------------------------------------------------------
@@ -128,10 +133,10 @@ def ranges(connection: Connection, query: Query, last_seq: int) -> Iterator[tupl
 def _blocks(connection: Connection, query: Query, low: int, high: int, newest: int) -> Iterator[int]:
     if low > high:
         return
-    reaches_newest = high // BLOCK >= newest
+    reaches_newest = block_of(high) >= newest
     if reaches_newest and query.order == "desc":
         yield newest
-    yield from _finished(connection, query, low // BLOCK, min(high // BLOCK, newest - 1))
+    yield from _finished(connection, query, block_of(low), min(block_of(high), newest - 1))
     if reaches_newest and query.order == "asc":
         yield newest
 

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, bindparam, delete, or_, select, update
 from integration_logger.query import Query
 from integration_logger.retention import Retention
 from integration_logger.stores.base import Purged
-from integration_logger.stores.sql.blocks import BLOCK, bounds, unfinished
+from integration_logger.stores.sql.blocks import BLOCK, block_of, bounds, unfinished
 from integration_logger.stores.sql.rows import from_row, id_bytes, microseconds
 from integration_logger.stores.sql.schema import blocks, entries, in_flight
 from integration_logger.stores.sql.search import collect, in_flight_matches
@@ -56,7 +56,7 @@ def erase(database: SQLite, query: Query) -> Purged:
         with database.read() as connection:
             found, cursor = collect(connection, rest, database.last_seq(connection), BLOCK)
         seqs = [entry.seq or 0 for entry in found]
-        counts += [_erase_block(database, block, [*some]) for block, some in groupby(seqs, lambda seq: seq // BLOCK)]
+        counts += [_erase_block(database, block, [*some]) for block, some in groupby(seqs, block_of)]
         if cursor is None:
             return _purged(database, before, counts)
 

@@ -65,9 +65,9 @@ def pack(entry: Entry) -> bytes | None:
     """Return the payload of an entry, or None where it has none."""
     request, response = entry.request, entry.response
     parts = (
-        request.raw_headers if request else (),
+        (request and request.raw_headers) or (),
         request.body if request else None,
-        response.raw_headers if response else (),
+        (response and response.raw_headers) or (),
         response.body if response else None,
         entry.variables,
         entry.traceback,

@@ -51,6 +51,8 @@ def own_id(field: str, value: str) -> bytes | None:
 
 def to_row(entry: Entry) -> Row:
     """Return the columns of an entry, in the order of the table, without ``seq``, its last."""
+    if "\0" in f"{entry.method}{entry.url}{entry.route}{entry.operation}{entry.integration}":
+        entry = _without_nul(entry)
     values = [*msgspec.structs.astuple(entry)]
     for place, write in _WRITERS:
         if values[place] is not None:
@@ -59,6 +61,13 @@ def to_row(entry: Entry) -> Row:
         if values[place] == derive(entry.id):
             values[place] = OWN
     return _in_columns(values)
+
+
+def _without_nul(entry: Entry) -> Entry:
+    """Replace NUL where free text is searched: the database's LIKE looks no further."""
+    names = ("method", "url", "route", "operation", "integration")
+    clean = {name: value.replace("\0", "\ufffd") for name in names if (value := getattr(entry, name))}
+    return msgspec.structs.replace(entry, **clean)
 
 
 def from_row(row: Sequence[Any]) -> Entry:

@@ -41,7 +41,7 @@ class SQLState:
         named = func.substr(_columns.key, 1, len(prefix)) == prefix
         found = select(_columns.key, _columns.value).where(_columns.sort == "value", named).order_by(_columns.key)
         with self._database.read() as connection:
-            return {key: value for key, value in connection.execute(found)}
+            return {row.key: row.value for row in connection.execute(found)}
 
     def claim(self, key: str, seconds: float) -> bool:
         with self._database.write() as connection:

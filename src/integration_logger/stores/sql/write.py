@@ -13,7 +13,7 @@ from integration_logger import codec
 from integration_logger.entry import Entry, InFlight
 from integration_logger.stores.counting import status_class
 from integration_logger.stores.sql import payload
-from integration_logger.stores.sql.blocks import BLOCK, summarise, unfinished
+from integration_logger.stores.sql.blocks import block_of, summarise, unfinished
 from integration_logger.stores.sql.rows import Row, id_bytes, to_row
 from integration_logger.stores.sql.schema import entries, in_flight, minutes, payloads
 from integration_logger.stores.sql.sqlite import SQLite
@@ -68,7 +68,7 @@ def _fresh(database: SQLite, connection: Connection, batch: Sequence[Prepared]) 
             if new.abandoned or not old.abandoned:
                 continue
             if old.seq is not None:
-                remove(database, connection, old.seq // BLOCK, entries.c.seq == old.seq)
+                remove(database, connection, block_of(old.seq), entries.c.seq == old.seq)
             fresh.pop(new.id, None)
         known[new.id] = _Known(None, new.abandoned)
         fresh[new.id] = new
