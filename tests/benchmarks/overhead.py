@@ -4,31 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import partial
-from itertools import count as numbers
-from pathlib import Path
-from time import perf_counter, process_time
+from time import process_time
 from typing import Final
 
 from integration_logger import IntegrationLogger, Redactor
 from tests.benchmarks.harness import Options, alternate, folder, number, table
-from tests.benchmarks.host import SIZES, App, Incoming, incoming, make_app, serve
+from tests.benchmarks.host import SIZES, Incoming, incoming, make_app, serve
+from tests.benchmarks.inprocess import CALLS, batch_of, paused, timed, timed_with
 
 BARE: Final = 17.0
 """µs of the bare app at 1 KiB on the machine that the limits were set for; they are scaled to this one by it."""
 LIMITS: Final = {"0 B": (12.0, 8.0), "1 KiB": (20.0, 12.0), "16 KiB": (60.0, 35.0), "256 KiB": (200.0, 100.0)}
 """µs added to a request: at most, and aim."""
 CPU_LIMITS: Final = {"1 KiB": (75.0, 60.0)}
-CALLS: Final = {"0 B": 3000, "1 KiB": 2400, "16 KiB": 360, "256 KiB": 96}
-"""In one round."""
-_KEPT: Final = 64 * 1024
-_BATCH_BYTES: Final = 2 * 1024 * 1024
-"""On the spool between two chores of the shipper; less than what is made ready ahead."""
 PEERS: Final = ("opentelemetry", "apitally")
 
 
@@ -78,70 +70,18 @@ def _verdict(added: float, most: float, aim: float) -> str:
 
 def _walls(size: str, options: Options) -> dict[str, float]:
     clean, secret = (incoming(SIZES[size], secret=secret) for secret in (False, True))
-    total, redactor, app = options.scaled(CALLS[size]), Redactor(), make_app()
-    per_entry = 1000 + 2 * min(SIZES[size], _KEPT)
-    batch = max(1, min(total, _BATCH_BYTES // per_entry))
+    total, batch, redactor, app = options.scaled(CALLS[size]), batch_of(size), Redactor(), make_app()
     with asyncio.Runner() as runner, folder() as place:
 
         def bare(calls: Sequence[Incoming]) -> float:
-            runner.run(serve(app, calls, batch))
-            return _time(runner, app, calls, batch, total)
+            return timed(runner, app, calls, batch, total)
 
         def ours(calls: Sequence[Incoming]) -> float:
-            with _paused(place, redactor) as log:
-                return _time(runner, log.asgi(app), calls, batch, total, log)
+            with paused(place, redactor) as log:
+                return timed_with(log, runner, app, calls, batch, total)
 
         variants = {"clean": partial(ours, clean), "credentials": partial(ours, secret), "bare": partial(bare, secret)}
         return alternate(variants, options.rounds)
-
-
-_folders = numbers()
-
-
-@contextmanager
-def _paused(place: Path, redactor: Redactor) -> Iterator[IntegrationLogger]:
-    """A logger that does not ship; its files are gone afterwards, so that no full disk cache is measured."""
-    within = place / str(next(_folders))
-    log = IntegrationLogger(f"sqlite:///{within}/log.db", ship=None, redact=redactor)
-    yield log
-    log.close()
-    shutil.rmtree(within)
-
-
-def _time(
-    runner: asyncio.Runner,
-    app: App,
-    calls: Sequence[Incoming],
-    batch: int,
-    total: int,
-    log: IntegrationLogger | None = None,
-) -> float:
-    """Return the µs of one call; the shipper's chores, which another thread does, are done outside the clock."""
-    if log is not None:
-        _warm_up(runner, app, calls, batch, log)
-    elapsed, done = 0.0, 0
-    while done < total:
-        elapsed += runner.run(_timed(app, calls, batch))
-        done += batch
-        if log is not None:
-            log._writer.make_ready()
-    return elapsed / done * 1e6
-
-
-def _warm_up(runner: asyncio.Runner, app: App, calls: Sequence[Incoming], batch: int, log: IntegrationLogger) -> None:
-    """Write until a segment has been made ready, as in a process with traffic, and go over to it."""
-    writer = log._writer
-    while writer._spare is None:
-        runner.run(serve(app, calls, batch))
-        writer.make_ready()
-    writer.seal(older_than=0)
-    runner.run(serve(app, calls, min(batch, 100)))
-
-
-async def _timed(app: App, calls: Sequence[Incoming], count: int) -> float:
-    start = perf_counter()
-    await serve(app, calls, count)
-    return perf_counter() - start
 
 
 # --- CPU of the whole process -----------------------------------------------------------------------------
