@@ -25,6 +25,7 @@ MAX_TEXT: Final = 4 * 1024
 MAX_ERRORS: Final = 50
 MAX_TRACEBACK: Final = 16 * 1024
 """Characters kept of a traceback: its end, where the cause is."""
+_UP_TO_LAST_BREAK: Final = re.compile(r""".*[\s"'<>{}\[\],;&=:()]""", re.DOTALL)
 INHERITED: Final = ("tenant", "application", "user_id")
 """Labels that an entry hands to the entries made within it, besides ``source_*``."""
 
@@ -53,8 +54,8 @@ class Capture:
     """Who will record it; a logger that meets its own capture again leaves the call to that."""
     discarded: bool
     labels: dict[str, str | list[str]] | None
-    late_labels: Callable[[], Mapping[str, object] | None] | None
-    """Asked for more labels at the end, when the host knows most; what was set by hand wins."""
+    late_labels: Callable[[], dict[str, str | list[str]]] | None
+    """Asked for more labels when they are needed, as the host knows most then; what was set by hand wins."""
     operation: str | None
     method: str | None
     url: str | None
@@ -95,8 +96,8 @@ class Capture:
     def inherit(self, parent: Capture) -> None:
         """Become part of the call that this one is made in."""
         self.parent_id, self.trace_id = parent.id, parent.trace_id or parent.id.replace("-", "")
-        if parent.labels:
-            self.labels = {k: v for k, v in parent.labels.items() if k in INHERITED or k.startswith("source_")}
+        labels = parent.all_labels()
+        self.labels = {k: v for k, v in labels.items() if k in INHERITED or k.startswith("source_")} or None
 
     # --- for the host -----------------------------------------------------------------------------
 
@@ -139,7 +140,7 @@ class Capture:
             labels: dict[str, str | list[str]] = {}
             tenant = application = integration = operation = log_type = user_id = None
         else:
-            labels = self._all_labels()
+            labels = self.all_labels()
             columns: Any = [labels.pop(name, None) for name in LABEL_COLUMNS]
             tenant, application, integration, operation, log_type, user_id = columns
         request, response = self.request_headers, self.response_headers
@@ -178,10 +179,9 @@ class Capture:
             None if response is None else bodies.message(response, self.response_body),
         )
 
-    def _all_labels(self) -> dict[str, str | list[str]]:
-        labels: dict[str, str | list[str]] = {}
-        if self.late_labels is not None and (more := self.late_labels()):
-            add_labels(labels, more)
+    def all_labels(self) -> dict[str, str | list[str]]:
+        """Return the labels as they are now, in a dict of their own."""
+        labels = {} if self.late_labels is None else self.late_labels()
         if self.labels:
             labels.update(self.labels)
         return labels
@@ -201,28 +201,49 @@ class Detached:
 
 
 def add_labels(labels: dict[str, str | list[str]], more: Mapping[str, object]) -> None:
-    """Add labels in place, as text; the ones that have a column take one value only."""
+    """Add labels in place, as bounded text; the ones that have a column take one value only."""
     for name, value in more.items():
+        name = name if type(name) is str and name.isascii() else _safe_text(name)
         if value is None:
             labels.pop(name, None)
         elif isinstance(value, list | tuple | set | frozenset) and name not in LABEL_COLUMNS:
-            labels[name] = [str(item) for item in value]
+            labels[name] = [_safe_text(item) for item in value]
         else:
-            labels[name] = value if type(value) is str else str(value)
+            labels[name] = value if type(value) is str and value.isascii() and len(value) < 256 else _safe_text(value)
 
 
 def _safe_text(value: object) -> str:
     try:
-        return str(value)[:MAX_TEXT]
-    except Exception:  # an exception of the host whose __str__ raises
+        text = _unicode(str(value))
+    except Exception:  # an object of the host whose __str__ raises
         return f"<{type(value).__name__} without a readable text>"
+    return text if len(text) <= MAX_TEXT else _cut(text)
+
+
+def _unicode(text: str) -> str:
+    """Return the text with a question mark for what is no character, such as a foreign byte of a file name."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def _cut(text: str) -> str:
+    """Cut a text before a word, because the beginning of a secret is not known for one."""
+    whole = _UP_TO_LAST_BREAK.match(text, 0, MAX_TEXT)
+    return f"{whole[0] if whole else ''}\N{HORIZONTAL ELLIPSIS}"
 
 
 def _format_traceback(error: BaseException) -> str:
     try:
-        return "".join(traceback.format_exception(error, limit=-50))[-MAX_TRACEBACK:]
+        text = _unicode("".join(traceback.format_exception(error, limit=-50)))
     except Exception:
         return "<the traceback could not be formatted>"
+    return text if len(text) <= MAX_TRACEBACK else _cut_start(text)
+
+
+def _cut_start(text: str) -> str:
+    """Cut a text after a line, and after a key whose beginning is gone, because its end is not known for a secret."""
+    text = text[-MAX_TRACEBACK:].partition("\n")[2]
+    before, end_of_key, after = text.partition("-----END")
+    return after.partition("\n")[2] if end_of_key and "-----BEGIN" not in before else text
 
 
 def trace_id(traceparent: bytes | None) -> str | None:
@@ -234,9 +255,9 @@ def trace_id(traceparent: bytes | None) -> str | None:
         found = otel.get_current_span().get_span_context().trace_id
         if found:
             return f"{found:032x}"
-    if traceparent is not None and (match := _TRACEPARENT.match(traceparent)) and match[1] != b"0" * 32:
+    if traceparent is not None and (match := _TRACEPARENT.match(traceparent)):
         return match[1].decode()
     return None
 
 
-_TRACEPARENT = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+_TRACEPARENT = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-|\Z)")

@@ -132,8 +132,8 @@ class Recorder:
             if parent.discarded:
                 return
             capture = Capture("call")
-            capture.parent_id, capture.trace_id = parent.id, parent.trace_id
-            capture.labels = dict(parent.labels or {})
+            capture.inherit(parent)
+            capture.labels = parent.all_labels()
             capture.operation, capture.route = "after-response", parent.route
             capture.fail("exception", error)
             self.record(capture)
