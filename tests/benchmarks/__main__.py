@@ -8,7 +8,7 @@ from importlib import import_module
 
 from tests.benchmarks.harness import Options, machine
 
-NAMES = ("overhead", "profile")
+NAMES = ("overhead", "serving", "shipping", "memory", "profile")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
