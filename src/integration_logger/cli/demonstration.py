@@ -105,6 +105,7 @@ def account(ledger: Path, store: Store, since: datetime) -> Account:
     for line in ledger.read_text().splitlines():
         event, _, marker = line.partition(" ")
         seen[event].add(marker)
+    store.open()
     query = Query.parse([("kind", "inbound"), ("since", since.isoformat()), ("order", "asc")], EVERYTHING)
     stored = Counter(str(entry.labels.get("request_id")) for entry in store.stream(query))
     return Account(

@@ -66,7 +66,7 @@ def status(entry: Entry) -> str:
     failed = entry.status == "failed"
     mark = "✗" if failed else "…" if entry.status == "processing" else "!" if entry.has_errors else "✓"
     colour = "red" if failed and code is None else _COLOURS.get((code or 0) // 100, "yellow" if mark == "!" else None)
-    return click.style(f"{mark} {code or '—':<3}", fg=colour, bold=failed)
+    return click.style(f"{mark} {code or '—':<3}", fg=colour, bold=failed or None)
 
 
 def seconds(duration: float | None) -> str:

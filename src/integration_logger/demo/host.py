@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, MutableMapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from fastapi import APIRouter, FastAPI, HTTPException, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response
 from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.responses import RedirectResponse, StreamingResponse
 from pydantic import BaseModel
@@ -28,8 +28,14 @@ if TYPE_CHECKING:
 REQUEST_ID = "x-request-id"
 KEPT_ORDERS = 200
 
-webhooks = APIRouter(prefix="/webhooks")
-api = APIRouter(prefix="/api")
+
+async def database() -> None:
+    """Take as long as the database of a real shop would, 30 ms in the median."""
+    await asyncio.sleep(random.lognormvariate(-3.5, 0.8))
+
+
+webhooks = APIRouter(prefix="/webhooks", dependencies=[Depends(database)])
+api = APIRouter(prefix="/api", dependencies=[Depends(database)])
 
 
 class PaymentProviderDown(RuntimeError):

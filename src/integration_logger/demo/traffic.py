@@ -12,7 +12,7 @@ import json
 import sys
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from random import Random
 from typing import NamedTuple
 from urllib.parse import urlencode
@@ -199,7 +199,10 @@ def refund(r: Random, shop: str) -> Call:
 def events(r: Random, shop: str) -> Call:
     """Return a batch of analytics events, compressed by the client."""
     names = ("page_view", "add_to_cart", "search", "checkout")
-    lines = [json.dumps({"event": r.choice(names), "at": payloads.now(), "visitor": payloads.letters(r, 12)})] * 20
+    lines = [
+        json.dumps({"event": r.choice(names), "at": payloads.now(), "visitor": payloads.letters(r, 12)})
+        for _ in range(20)
+    ]
     call = _app(r, shop, "POST", "/api/events")
     headers = {**call.headers, "Content-Type": "application/x-ndjson", "Content-Encoding": "gzip"}
     return call._replace(headers=headers, body=gzip.compress("\n".join(lines).encode()))
@@ -247,10 +250,18 @@ async def run(shop: str, seed: int) -> None:
     end = asyncio.create_task(_end_of_input())
     async with httpx.AsyncClient(timeout=30, trust_env=False) as client, asyncio.TaskGroup() as calls:
         at_once = asyncio.Semaphore(MOST_AT_ONCE)
-        while not end.done():
-            (maker,) = r.choices(list(MIX), list(MIX.values()))
+        for maker in mixed(r):
             calls.create_task(_bounded(at_once, client, maker(r, shop)))
             await asyncio.wait([end], timeout=r.expovariate(CALLS_PER_SECOND))
+            if end.done():
+                break
+
+
+def mixed(r: Random) -> Iterator[Maker]:
+    """Yield each kind of call once, so that a short look shows them all, and then the mix for ever."""
+    yield from r.sample(list(MIX), len(MIX))
+    while True:
+        yield from r.choices(list(MIX), list(MIX.values()))
 
 
 async def _bounded(at_once: asyncio.Semaphore, client: httpx.AsyncClient, call: Call) -> None:
