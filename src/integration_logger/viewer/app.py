@@ -99,7 +99,7 @@ class Viewer:
             ("/api/health", api.health),
         ]
         routes: list[Route | Mount] = [Route(path, self._guard(endpoint)) for path, endpoint in guarded]
-        routes.append(Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")))
+        routes.append(Mount("/static", _Static(directory=Path(__file__).parent / "static")))
         handlers = {
             QueryError: self._bad_query,
             StoreError: self._store_away,
@@ -148,6 +148,15 @@ class Viewer:
 
     async def _broken(self, request: Request, error: Exception) -> Response:
         return self._render.problem(request, 500, "internal_error")
+
+
+class _Static(StaticFiles):
+    """Scripts and styles: not secret, and asked for anew each time so that an upgrade shows at once."""
+
+    def file_response(self, *args: Any, **options: Any) -> Response:
+        response = super().file_response(*args, **options)
+        response.headers["cache-control"] = "no-cache"
+        return response
 
 
 def _check(authorize: object, theme: str, frame_ancestors: str, support_url: str | None) -> None:
