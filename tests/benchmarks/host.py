@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping, Sequence
+from itertools import cycle
 from typing import Any, Final, NamedTuple
 
 from starlette.applications import Starlette
@@ -16,6 +17,8 @@ from tests.factories import make_body
 SIZES: Final = {"0 B": 0, "1 KiB": 1024, "16 KiB": 16 * 1024, "256 KiB": 256 * 1024}
 CHUNK: Final = 64 * 1024
 """Bytes that a server hands over at once."""
+VARIETY: Final = 16
+"""Different bodies that come in, and that go out."""
 
 Message = MutableMapping[str, Any]
 App = Callable[[MutableMapping[str, Any], Any, Any], Awaitable[None]]
@@ -39,13 +42,16 @@ _SECRET: Final = (
 )
 
 
-async def _answer(request: Request) -> Response:
-    return Response(await request.body(), media_type="application/json")
+def make_app(size: int) -> Starlette:
+    """Return an app that reads the body and answers with another of about this size."""
+    rng = random.Random(-1 - size)
+    answers = cycle([make_body(rng, size) if size else b"" for _ in range(VARIETY)])
 
+    async def answer(request: Request) -> Response:
+        await request.body()
+        return Response(next(answers), media_type="application/json")
 
-def make_app() -> Starlette:
-    """Return an app that reads the body and answers with one as long."""
-    return Starlette(routes=[Route("/webhooks/{partner}", _answer, methods=["POST"])])
+    return Starlette(routes=[Route("/webhooks/{partner}", answer, methods=["POST"])])
 
 
 class Incoming(NamedTuple):
@@ -74,13 +80,13 @@ class Incoming(NamedTuple):
         }
 
 
-def incoming(size: int, *, secret: bool, count: int = 16) -> list[Incoming]:
+def incoming(size: int, *, secret: bool) -> list[Incoming]:
     """Return calls that differ, each with twelve headers and a JSON body of about this size.
 
     ``secret`` is whether two of the headers are credentials, as in most calls; bodies hold none.
     """
     rng = random.Random(size)
-    return [_incoming(make_body(rng, size) if size else b"", rng, secret=secret) for _ in range(count)]
+    return [_incoming(make_body(rng, size) if size else b"", rng, secret=secret) for _ in range(VARIETY)]
 
 
 def _incoming(body: bytes, rng: random.Random, *, secret: bool) -> Incoming:

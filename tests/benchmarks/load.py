@@ -16,6 +16,7 @@ from tests.benchmarks.harness import pin
 from tests.benchmarks.host import PATH, incoming
 
 HOST: Final = "127.0.0.1"
+SIZE: Final = 1024
 CONNECTIONS: Final = 16
 _PATIENCE: Final = 30.0
 """Seconds for what is still under way when the time is over."""
@@ -70,7 +71,7 @@ def _content_length(head: bytes) -> int:
     return int(head[start : head.find(b"\r\n", start)])
 
 
-async def put_load(port: int, seconds: float, size: int) -> dict[str, object]:
+async def put_load(port: int, seconds: float) -> dict[str, object]:
     """Return how many answers came in how long, how many were refused, and each one's latency."""
     requests = [
         b"POST %b?%b HTTP/1.1\r\n%b\r\n%b" % (
@@ -79,7 +80,7 @@ async def put_load(port: int, seconds: float, size: int) -> dict[str, object]:
             b"".join(b"%b: %b\r\n" % header for header in call.headers),
             b"".join(message["body"] for message in call.messages),
         )
-        for call in incoming(size, secret=True)
+        for call in incoming(SIZE, secret=True)
     ]  # fmt: skip
     loop, began = asyncio.get_running_loop(), perf_counter()
     connections = []
@@ -96,4 +97,4 @@ async def put_load(port: int, seconds: float, size: int) -> dict[str, object]:
 
 if __name__ == "__main__":
     pin(1)
-    print(json.dumps(asyncio.run(put_load(int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])))), flush=True)
+    print(json.dumps(asyncio.run(put_load(int(sys.argv[1]), float(sys.argv[2])))), flush=True)

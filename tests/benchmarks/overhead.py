@@ -70,7 +70,7 @@ def _verdict(added: float, most: float, aim: float) -> str:
 
 def _walls(size: str, options: Options) -> dict[str, float]:
     clean, secret = (incoming(SIZES[size], secret=secret) for secret in (False, True))
-    total, batch, redactor, app = options.scaled(CALLS[size]), batch_of(size), Redactor(), make_app()
+    total, batch, redactor, app = options.scaled(CALLS[size]), batch_of(size), Redactor(), make_app(SIZES[size])
     with asyncio.Runner() as runner, folder() as place:
 
         def bare(calls: Sequence[Incoming]) -> float:
@@ -89,7 +89,7 @@ def _walls(size: str, options: Options) -> dict[str, float]:
 
 def _cpus(size: str, options: Options) -> dict[str, float]:
     clean, secret = (incoming(SIZES[size], secret=secret) for secret in (False, True))
-    total, app = options.scaled(CALLS[size]), make_app()
+    total, app = options.scaled(CALLS[size]), make_app(SIZES[size])
     with asyncio.Runner() as runner, folder() as place:
         log = IntegrationLogger(f"sqlite:///{place}/log.db")
         logged = log.asgi(app)

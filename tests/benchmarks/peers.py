@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 from tests.benchmarks.harness import alternate
 from tests.benchmarks.host import App, incoming, make_app, serve
 
+SIZE = 1024
 CALLS = 1500
 ROUNDS = 7
 NOWHERE = "http://127.0.0.1:9"
@@ -34,7 +35,7 @@ def opentelemetry() -> tuple[App, Callable[[], object]]:
 
     provider = TracerProvider()
     provider.add_span_processor(BatchSpanProcessor(Encoded(), max_queue_size=4 * CALLS))
-    return OpenTelemetryMiddleware(make_app(), tracer_provider=provider), provider.force_flush
+    return OpenTelemetryMiddleware(make_app(SIZE), tracer_provider=provider), provider.force_flush
 
 
 def apitally() -> tuple[App, Callable[[], object]]:
@@ -42,7 +43,7 @@ def apitally() -> tuple[App, Callable[[], object]]:
     from apitally.shared import activation
     from apitally.starlette import init
 
-    app: Starlette = make_app()
+    app: Starlette = make_app(SIZE)
     init(
         app, write_token="apt_" + "0" * 24, otlp_endpoint=NOWHERE, capture_request_headers=True,
         capture_request_body=True, capture_response_body=True,
@@ -54,7 +55,7 @@ def main(name: str) -> None:
     """Measure one peer and the bare app in turn."""
     logging.disable()
     app, flush = {"opentelemetry": opentelemetry, "apitally": apitally}[name]()
-    calls, bare = incoming(1024, secret=True), make_app()
+    calls, bare = incoming(SIZE, secret=True), make_app(SIZE)
     with asyncio.Runner() as runner:
 
         def wall(app: App) -> float:

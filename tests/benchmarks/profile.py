@@ -65,7 +65,7 @@ def run(options: Options) -> None:
 
 def _layers(size: str, options: Options) -> dict[str, float]:
     calls, total, batch = incoming(SIZES[size], secret=True), options.scaled(CALLS[size]), batch_of(size)
-    redactor, app = Redactor(), make_app()
+    redactor, app = Redactor(), make_app(SIZES[size])
     with asyncio.Runner() as runner, folder() as place:
 
         def layer(change: Change) -> float:
@@ -80,7 +80,7 @@ def _functions(options: Options) -> None:
     """The profiler makes small functions look dearer than they are: read the order, not the figures."""
     calls, count = incoming(1024, secret=True), options.scaled(10_000)
     with asyncio.Runner() as runner, folder() as place, paused(place, Redactor()) as log:
-        app = log.asgi(make_app())
+        app = log.asgi(make_app(1024))
         runner.run(serve(app, calls, 200))
         profiler = cProfile.Profile()
         profiler.runcall(runner.run, serve(app, calls, count))

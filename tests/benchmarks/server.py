@@ -16,13 +16,13 @@ import uvicorn
 from integration_logger import IntegrationLogger
 from tests.benchmarks.harness import pin
 from tests.benchmarks.host import make_app
-from tests.benchmarks.load import HOST
+from tests.benchmarks.load import HOST, SIZE
 
 
 def main(variant: str, folder: str) -> None:
     """Serve until the standard input ends."""
     pin(0)
-    app, log = make_app(), None
+    app, log = make_app(SIZE), None
     if variant != "bare":
         log = IntegrationLogger(f"sqlite:///{folder}/log.db", ship=None if variant == "unshipped" else "thread")
         app = log.asgi(app)

@@ -15,7 +15,6 @@ from typing import IO, Any, Final, NamedTuple
 from tests.benchmarks.harness import Options, folder, number, table
 from tests.benchmarks.load import CONNECTIONS
 
-SIZE: Final = 1024
 VARIANTS: Final = {
     "bare": "bare Starlette",
     "unshipped": "ours, shipped later (`ship=None`)",
@@ -56,7 +55,7 @@ def _serving(variant: str, place: Path) -> Iterator[Server]:
 
 
 def _load(port: int, seconds: float) -> dict[str, Any]:
-    command = [sys.executable, "-m", "tests.benchmarks.load", str(port), str(seconds), str(SIZE)]
+    command = [sys.executable, "-m", "tests.benchmarks.load", str(port), str(seconds)]
     found: dict[str, Any] = json.loads(subprocess.check_output(command, text=True, timeout=seconds + 60))
     return found
 

@@ -2,105 +2,102 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any, Final
 
-from integration_logger import Retention, codec
-from integration_logger.ids import new_id
+from integration_logger import IntegrationLogger, Retention, codec
 from integration_logger.segments import SegmentReader, segments
 from integration_logger.shipper import Shipper
-from integration_logger.spool import MemoryQueue, SpoolWriter
+from integration_logger.spool import MemoryQueue, read_manifest
 from integration_logger.stores.sql import SQLStore, payload, rows
 from tests.benchmarks.harness import Options, alternate, folder, number, table
-from tests.factories import make_entry
+from tests.benchmarks.host import SIZES, incoming, make_app, serve
 
-SIZES: Final = {"1 KiB": 1024, "16 KiB": 16 * 1024}
 ENTRIES: Final = {"1 KiB": 50_000, "16 KiB": 10_000}
 _SAMPLE: Final = 1000
 
 
 def run(options: Options) -> None:
     """Print the tables."""
-    payloads = {name: _payloads(size) for name, size in SIZES.items()}
-    shipped = {name: _ship(found, options.scaled(ENTRIES[name])) for name, found in payloads.items()}
+    shipped = {name: _ship(SIZES[name], options.scaled(count)) for name, count in ENTRIES.items()}
     lines = [
-        [name, f"{count:,}", number(count / wall), number(wall / count * 1e6), number(cpu / count * 1e6), number(size)]
-        for name, (count, wall, cpu, size) in shipped.items()
+        [
+            name,
+            f"{count:,}",
+            number(count / wall),
+            number(wall / count * 1e6),
+            number(cpu / count * 1e6),
+            number(stored),
+        ]
+        for name, (count, wall, cpu, stored) in shipped.items()
     ]
     head = ["bodies", "entries", "entries/s", "µs/entry", "CPU µs/entry", "bytes/entry in SQLite"]
-    table("From the spool into SQLite", head, lines, "Two bodies of this size each; one shipper, nothing else running.")
-    stages = {name: _stages(found, options) for name, found in payloads.items()}
+    table("From the spool into SQLite", head, lines, "Bodies of this size in and out; one shipper, nothing else runs.")
+    stages = {name: _stages(SIZES[name], options) for name in ENTRIES}
     steps = next(iter(stages.values()))
     lines = [[step, *(number(found[step]) for found in stages.values())] for step in steps]
     rest = [shipped[name][2] / shipped[name][0] * 1e6 - sum(found.values()) for name, found in stages.items()]
     lines.append(["insert, summaries, commit (the rest)", *map(number, rest)])
-    table("CPU µs/entry by step", ["step", *SIZES], lines)
+    table("CPU µs/entry by step", ["step", *ENTRIES], lines)
 
 
-def _payloads(size: int) -> list[bytes]:
-    rng = random.Random(size)
-    return [codec.encode(make_entry(rng, body_size=size, expires_at=None)) for _ in range(_SAMPLE)]
+def _spool(place: Path, size: int, count: int) -> Path:
+    """Record so many calls, and leave them on the spool."""
+    log = IntegrationLogger(f"sqlite:///{place}/log.db", ship=None)
+    asyncio.run(serve(log.asgi(make_app(size)), incoming(size, secret=True), count))
+    health = log.health()
+    if health.captured != count:
+        raise RuntimeError(f"{count} calls, but {health}")
+    log.close()
+    return place / "log.db.spool"
 
 
-def _spooled(place: Path, payloads: Sequence[bytes], count: int) -> None:
-    """Fill a spool with entries that differ in their ids."""
-    writer = SpoolWriter(place, "sqlite:", max_bytes=16 * 1024**3)
-    ids = [codec.decode(data).id.encode() for data in payloads]
-    for at in range(count):
-        data, id = payloads[at % len(payloads)], ids[at % len(payloads)]
-        if (dropped := writer.append(data.replace(id, new_id().encode(), 1))) is not None:
-            raise RuntimeError(dropped)
-    writer.close()
-
-
-def _ship(payloads: Sequence[bytes], count: int) -> tuple[int, float, float, float]:
+def _ship(size: int, count: int) -> tuple[int, float, float, float]:
     with folder() as place:
-        _spooled(place / "spool", payloads, count)
+        spool = _spool(place, size, count)
         store = SQLStore(f"sqlite:///{place}/log.db")
-        shipper = Shipper(store, Retention(), url="sqlite:", folder=place / "spool", memory=MemoryQueue())
+        shipper = Shipper(store, Retention(), url=read_manifest(spool) or "", folder=spool, memory=MemoryQueue())
         store.open()
         wall, cpu = perf_counter(), process_time()
-        while shipper.ship() or segments(place / "spool"):
+        while shipper.ship() or segments(spool):
             pass
         wall, cpu = perf_counter() - wall, process_time() - cpu
         shipper.close()
         if shipper.counts["shipped"] != count:
             raise RuntimeError(f"{count} entries on the spool, but {shipper.counts}")
         store.close()
-        size = sum(path.stat().st_size for path in place.glob("log.db*"))
-    return count, wall, cpu, size / count
+        stored = sum(path.stat().st_size for path in place.glob("log.db*") if path.is_file())
+    return count, wall, cpu, stored / count
 
 
-def _stages(payloads: Sequence[bytes], options: Options) -> dict[str, float]:
-    date = Retention().date
-    decoded = [codec.decode(data) for data in payloads]
-    dated = [*map(date, decoded)]
+def _stages(size: int, options: Options) -> dict[str, float]:
     with folder() as place:
-        _spooled(place, payloads, len(payloads))
-        (path, *_) = segments(place)
-
-        def read() -> Any:
-            reader = SegmentReader(path)
-            taken = 0
-            while frames := reader.read(_SAMPLE):
-                reader.position = frames[-1].end
-                taken += len(frames)
-            reader.close()
-            return taken
-
+        (path, *_) = segments(_spool(place, size, _SAMPLE))
+        payloads = _read(path)
+        decoded = [codec.decode(data) for data in payloads]
+        date = Retention().date
+        dated = [*map(date, decoded)]
         steps: dict[str, Callable[[], Any]] = {
-            "read the spool": read,
+            "read the spool": lambda: _read(path),
             "decode": lambda: [*map(codec.decode, payloads)],
             "date": lambda: [*map(date, decoded)],
             "columns": lambda: [*map(rows.to_row, dated)],
             "payload: encode and compress": lambda: [*map(payload.pack, dated)],
         }
-        measures = {name: partial(_cpu, step, len(payloads)) for name, step in steps.items()}
-        return alternate(measures, options.rounds)
+        return alternate({name: partial(_cpu, step, len(payloads)) for name, step in steps.items()}, options.rounds)
+
+
+def _read(path: Path) -> list[bytes]:
+    reader, payloads = SegmentReader(path), []
+    while frames := reader.read(_SAMPLE):
+        reader.position = frames[-1].end
+        payloads += [frame.payload for frame in frames]
+    reader.close()
+    return payloads
 
 
 def _cpu(step: Callable[[], Any], count: int) -> float:

@@ -1,0 +1,33 @@
+"""The benchmarks run and print their tables; what the figures are is no test's business."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+COMMAND = (sys.executable, "-m", "tests.benchmarks", "--quick")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("overhead", ["Added to a request", "1 KiB", "credentials", "limit met", "CPU"]),
+        ("shipping", ["From the spool into SQLite", "entries/s", "decode", "compress"]),
+        ("memory", ["upload", "download", "limit met"]),
+        ("serving", ["requests/s", "bare Starlette", "p99 ms"]),
+        ("profile", ["middleware", "redactor", "spool", "all of ours"]),
+    ],
+)
+def test_each_cheap_benchmark_prints_its_tables(name: str, words: list[str]) -> None:
+    """``--only NAME --quick`` ends well within a minute and has every table."""
+    printed = subprocess.check_output([*COMMAND, "--only", name], text=True, timeout=100)
+    assert [word for word in words if word not in printed] == []
+
+
+def test_a_benchmark_that_does_not_exist_is_refused() -> None:
+    """A misspelt name runs nothing."""
+    done = subprocess.run([*COMMAND, "--only", "speed"], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert "overhead" in done.stderr
