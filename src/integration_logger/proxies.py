@@ -2,41 +2,57 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from functools import lru_cache
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv6Address, ip_address, ip_network
+from typing import Final
 
 from integration_logger.errors import ConfigurationError
+
+LONGEST: Final = 64
+"""Characters kept of an address; a longer one is none."""
+_WITH_PORT: Final = re.compile(r"\[([^\]]+)\](?::\d+)?|([^:]+):\d+")
+"""``[2001:db8::1]:443``, ``203.0.113.9:443``: some proxies add the port."""
 
 
 class TrustedProxies:
     """The networks whose ``X-Forwarded-For`` is believed. Raises ``ConfigurationError`` for what is no network."""
 
     def __init__(self, networks: Iterable[str]) -> None:
-        if isinstance(networks, str):
-            raise ConfigurationError("trusted_proxies takes a list of networks such as ['10.0.0.0/8']")
+        listed = [] if isinstance(networks, str) or not isinstance(networks, Iterable) else [*networks]
+        if not listed or not all(isinstance(network, str) for network in listed):
+            raise ConfigurationError(f"trusted_proxies takes a list such as ['10.0.0.0/8'], not {networks!r}")
         try:
-            self._networks = [ip_network(network) for network in networks]
-        except (TypeError, ValueError) as error:
+            self._networks = [ip_network(network) for network in listed]
+        except ValueError as error:
             raise ConfigurationError(f"trusted_proxies takes networks such as '10.0.0.0/8': {error}") from error
-        self.trusts = lru_cache(maxsize=1024)(self._trusts)
+        self._trusts = lru_cache(maxsize=1024)(self._is_in_a_network)
 
-    def _trusts(self, address: str) -> bool:
+    def trusts(self, address: str | None) -> bool:
+        """Tell whether an address is that of a trusted proxy."""
+        return address is not None and len(address) <= LONGEST and self._trusts(address)
+
+    def _is_in_a_network(self, address: str) -> bool:
         try:
             ip = ip_address(address)
         except ValueError:  # a Unix socket, or a name
             return False
+        if isinstance(ip, IPv6Address) and ip.ipv4_mapped is not None:  # how a server on both protocols sees IPv4
+            ip = ip.ipv4_mapped
         return any(ip in network for network in self._networks)
 
-    def client(self, peer: str, headers: Iterable[tuple[bytes, bytes]]) -> str:
+    def client(self, peer: str | None, headers: Iterable[tuple[bytes, bytes]]) -> str | None:
         """Return the nearest address that is not a trusted proxy: the peer, or one of ``X-Forwarded-For``."""
         if not self.trusts(peer):
             return peer
-        forwarded = b",".join(value for name, value in headers if name == b"x-forwarded-for").decode("latin-1")
-        for address in reversed([part.strip() for part in forwarded.split(",")]):
+        forwarded = b",".join([value for name, value in headers if name.lower() == b"x-forwarded-for"])
+        for part in reversed(forwarded.decode("latin-1").split(",")):
+            address = part.strip()
             if not address:
                 continue
-            peer = address
+            with_port = _WITH_PORT.fullmatch(address)
+            peer = address = address if with_port is None else with_port[1] or with_port[2]
             if not self.trusts(address):
                 break
-        return peer[:64]
+        return peer and peer[:LONGEST]

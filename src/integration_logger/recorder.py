@@ -18,6 +18,7 @@ from msgspec.structs import force_setattr
 from integration_logger import codec
 from integration_logger.capture import Capture, add_labels
 from integration_logger.entry import LABEL_COLUMNS, Entry
+from integration_logger.errors import ConfigurationError
 from integration_logger.processors import Processor
 from integration_logger.proxies import TrustedProxies
 
@@ -61,6 +62,8 @@ class Recorder:
         trusted_proxies: TrustedProxies | None = None,
         start: Callable[[], None] = lambda: None,
     ) -> None:
+        if labels is not None and not callable(labels) and not isinstance(labels, Mapping):
+            raise ConfigurationError(f"labels takes a dict, or a callable that returns one, not {labels!r}")
         self.spool = spool
         self.redactor = redactor
         self.max_body = max_body

@@ -130,6 +130,8 @@ class Call:
         if self.open:
             try:
                 if self._completes(message):
+                    if self.disconnected:
+                        self._client_left()
                     self._record()
             except Exception as error:
                 report(self.middleware.recorder, error)
@@ -150,7 +152,7 @@ class Call:
             body.feed(message.get("body", b""))
             if message.get("more_body", False) and (self.remaining < 0 or body.size < self.remaining):
                 return False
-            body.ended = True
+            body.ended = not self.disconnected
             if body.size < self.remaining:
                 self.capture.fail("protocol", "the response is shorter than its Content-Length", phase="receive")
             return not self.trailers
@@ -168,7 +170,8 @@ class Call:
         error = sys.exception()
         if isinstance(error, Exception) and not hasattr(error, "status_code"):
             self.handled = error
-            self.capture.fail("exception", error, phase="wait")
+            if not self.disconnected:
+                self.capture.fail("exception", error, phase="wait")
 
     def _response_started(self, message: ASGIMessage) -> bool:
         headers = message.get("headers", ())
@@ -231,7 +234,7 @@ class Call:
         body = self.capture.response_body
         if body is not None and (body.content_type.name or "").lower().startswith("text/event-stream"):
             self.capture.status = "completed"  # leaving is how event streams end
-        else:
+        elif self.capture.error_type is None:
             self.capture.fail("disconnect", "the client left before the answer was complete", phase=self._phase())
 
     def _exception(self, error: Exception) -> None:
