@@ -52,16 +52,12 @@ def send(log: RecordingLogger, *calls: Call) -> list[httpx.Response]:
     return asyncio.run(all_of_them())
 
 
-@pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("maker", ANSWERS, ids=lambda maker: maker.__name__)
-def test_each_call_is_answered_as_it_should_be(
-    maker: Callable[[Random, str], Call], seed: int, log: RecordingLogger
-) -> None:
+def test_each_call_is_answered_as_it_should_be(maker: Callable[[Random, str], Call], log: RecordingLogger) -> None:
     """Each kind of call gets its status, which for the partners means that their signature verifies."""
-    (answer,) = send(log, maker(Random(seed), SITE))
-    assert answer.status_code == ANSWERS[maker]
-    (entry,) = log.entries
-    assert entry.status_code == ANSWERS[maker]
+    answers = send(log, *(maker(Random(seed), SITE) for seed in range(5)))
+    assert {answer.status_code for answer in answers} == {ANSWERS[maker]}
+    assert [entry.status_code for entry in log.entries] == [ANSWERS[maker]] * 5
 
 
 @pytest.mark.parametrize("maker", [traffic.stripe, traffic.shopify, traffic.github, traffic.twilio])
