@@ -1,35 +1,59 @@
-"""The body of a message: which syntax and charset it is in, its exact pass, and the cut."""
+"""The body of a message: its syntax and charset, what is masked in it, and the cut."""
 
 from __future__ import annotations
 
+import codecs
 import re
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from integration_logger.redaction import forms, json, multipart, text
+from integration_logger.redaction.edits import MASK, Edit, apply, whole
+from integration_logger.redaction.scan import Hit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from integration_logger.redaction.rules import Rules
 
 _CHARSET: Final = re.compile(r"""charset\s*=\s*["']?([\w.:+-]{1,40})""", re.IGNORECASE)
+_BOUNDARY: Final = re.compile(r"""boundary\s*=\s*(?:"([^"]{1,200})"|([^\s;"]{1,200}))""", re.IGNORECASE)
+# Charsets in which an ASCII character is one byte, and that byte is nothing else.
 _TRANSPARENT: Final = re.compile(
-    r"utf-?8|us-ascii|ascii|latin-?1|(?:iso|windows|cp)[-_]?(?:8859[-_]\d+|125\d)|utf-8-sig", re.I
+    r"utf-?8|(?:us-?)?ascii|latin-?1|(?:iso[-_]?8859[-_]|windows-|cp)(?:125)?\d{1,2}|euc-(?:jp|kr)|koi8-[ru]",
+    re.IGNORECASE,
 )
-"""Charsets in which an ASCII character is that byte and no other byte is one."""
+_LOOKS_LIKE_JSON: Final = re.compile(rb"\s*+[\[{]")
+_LAST_TOKEN: Final = re.compile(rb"""[^\s"'<>{}\[\],;&=()]{6,}\Z""")
 
 
-class Plan(NamedTuple):
-    """How bodies of one content type are read."""
+class Form(NamedTuple):
+    """How bodies of one content type are written."""
 
     syntax: str
     charset: str | None
-    """Where the bytes have to be decoded first."""
-    boundary: bytes | None = None
+    """None where the bytes can be read as they are."""
+    boundary: bytes | None
+
+
+class Redacted(NamedTuple):
+    """What is kept of a body."""
+
+    body: bytes
+    truncated: bool
+    edits: Sequence[Edit]
 
 
 @lru_cache(maxsize=512)
-def plan(content_type: str | None) -> Plan:
+def form_of(content_type: str | None) -> Form:
     """Read a content type."""
     kind, _, parameters = (content_type or "").partition(";")
-    kind = kind.strip().lower()
-    match = _CHARSET.search(parameters)
-    charset = match[1] if match and not _TRANSPARENT.fullmatch(match[1]) else None
-    return Plan(_syntax(kind), charset)
+    charset, boundary = _CHARSET.search(parameters), _BOUNDARY.search(parameters)
+    return Form(
+        _syntax(kind.strip().lower()),
+        charset[1] if charset and not _TRANSPARENT.fullmatch(charset[1]) else None,
+        (boundary[1] or boundary[2]).encode("utf-8", "replace") if boundary else None,
+    )
 
 
 def _syntax(kind: str) -> str:
@@ -37,6 +61,69 @@ def _syntax(kind: str) -> str:
         return "json"
     if kind == "application/x-www-form-urlencoded":
         return "form"
-    if kind.startswith("multipart/"):
-        return "multipart"
-    return "xml" if kind.endswith(("xml", "html")) else "text"
+    return "multipart" if kind.startswith("multipart/") else "text"
+
+
+def redact(data: bytes, content_type: str | None, rules: Rules, *, truncated: bool, limit: int) -> Redacted:
+    """Return the body with its secrets masked, cut to ``limit`` bytes."""
+    form = form_of(content_type)
+    charset = form.charset or _unmarked(data)
+    if charset is not None:
+        return _transcoded(data, charset, form, rules, truncated, limit)
+    edits = _edits(data, form, rules, truncated)
+    kept = apply(data, edits, limit) if edits else data[:limit]
+    if truncated and len(data) <= limit and not (edits and edits[-1].end == len(data)):
+        kept = _LAST_TOKEN.sub(b"", kept)  # what was cut off might have shown it to be a secret
+    return Redacted(kept, truncated or len(data) > limit, edits)
+
+
+def _edits(data: bytes, form: Form, rules: Rules, truncated: bool) -> list[Edit]:
+    if form.syntax == "multipart":
+        return multipart.edits(data, form.boundary, rules, truncated=truncated)
+    hits = rules.hits(data)
+    if not hits:
+        return []
+    if form.syntax == "form":
+        return forms.edits(data, rules)
+    if form.syntax != "json" and not _LOOKS_LIKE_JSON.match(data):
+        return text.edits(data, hits, rules)
+    if json.is_json(data, truncated=truncated):
+        return json.edits(data, hits, rules)
+    return _invalid(data, hits, form, rules)
+
+
+def _invalid(data: bytes, hits: Sequence[Hit], form: Form, rules: Rules) -> list[Edit]:
+    """What calls itself JSON and is not is kept only where it has nothing suspect."""
+    edits = text.edits(data, hits, rules)
+    return whole(data, "unparseable") if edits and form.syntax == "json" else edits
+
+
+def _unmarked(data: bytes) -> str | None:
+    """Return the charset of UTF-16 and UTF-32 that no content type tells, by their zero bytes."""
+    head = data[:4]
+    if b"\0" not in head and head[:2] not in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        return None
+    if head.count(b"\0") > 2 or head == codecs.BOM_UTF32_LE:
+        return "utf-32-be" if head[:1] == b"\0" else "utf-32-le"
+    return "utf-16-be" if head[:1] in (b"\0", b"\xfe") else "utf-16-le"
+
+
+def _transcoded(data: bytes, charset: str, form: Form, rules: Rules, truncated: bool, limit: int) -> Redacted:
+    """Redact in UTF-8 what is in another charset, and write it back in that one."""
+    try:
+        decoded, kept = _decode(data, charset), _decode(data[:limit], charset).encode()
+    except (LookupError, UnicodeError, ValueError):
+        if not data.isascii() or b"\0" in data:
+            return Redacted(MASK, True, whole(data, f"charset {charset[:40]}"))
+        decoded, kept, charset = data.decode(), data[:limit], "ascii"
+    inner = Form(form.syntax, None, form.boundary)
+    edits = _edits(decoded.encode(), inner, rules, truncated)
+    if not edits:
+        return Redacted(data[:limit], truncated or len(data) > limit, edits)
+    masked = apply(decoded.encode(), edits, len(kept)).decode("utf-8", "ignore")
+    return Redacted(masked.encode(charset, "replace")[:limit], truncated or len(data) > limit, edits)
+
+
+def _decode(data: bytes, charset: str) -> str:
+    """Decode strictly, but for a character that is cut off at the end."""
+    return codecs.getincrementaldecoder(charset)("strict").decode(data)

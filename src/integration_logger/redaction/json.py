@@ -3,121 +3,146 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from integration_logger.redaction import spans
-from integration_logger.redaction.edits import MASK, Decoded, Edit, decode, merge
-from integration_logger.redaction.names import Names
+from integration_logger.redaction import layers, spans
+from integration_logger.redaction.edits import MASK, Edit, merge
 from integration_logger.redaction.scan import NAME, Hit
 from integration_logger.redaction.text import by_shape, is_secret
-from integration_logger.redaction.values import Shape
+
+if TYPE_CHECKING:
+    from integration_logger.redaction.rules import Rules
 
 _MASK: Final = b'"' + MASK + b'"'
-_GAP: Final = re.compile(rb"[ \t\r\n]*+")
-_STRING_BEFORE: Final = re.compile(rb'"[ \t\r\n]*\Z')
-_COLON_AFTER: Final = re.compile(rb"[ \t\r\n]*+:")
-_ESCAPES: Final = re.compile(rb"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\u....|\\.", re.DOTALL)
-_NAME_KEYS: Final = frozenset(
-    ["name", "key", "field", "header", "id", "param", "parameter", "label", "variable", "attribute", "property"]
-)
-_VALUE_KEY: Final = re.compile(rb'"[A-Za-z_]{0,16}val(?:ue)?s?[A-Za-z_]{0,16}"\s*+:', re.IGNORECASE)
-_REACH: Final = 8 * 1024  # bytes before a name in which its value is looked for
+_COLON: Final = re.compile(rb"[ \t\r\n]*+:")
+_STRINGS: Final = re.compile(rb'(?:[^"]++|"(?:[^"\\]++|\\.)*+")*+', re.DOTALL)
+_LONGEST_NAME: Final = 192
 
-Inner = Callable[[bytes], list[Edit]]
-"""Finds the secrets in what a string holds, once its escapes are undone."""
+# {"name": "password", "value": ...}
+_NAMES: Final = frozenset(b"name key field header id param parameter label variable attribute property".split())
+_VALUE: Final = re.compile(rb'"[A-Za-z_]{0,16}val(?:ue)?s?[A-Za-z_]{0,16}"[ \t\r\n]*+:', re.IGNORECASE)
+_REACH: Final = 8 * 1024  # bytes before and after a name in which its value is looked for
 
 _validate: Final = msgspec.json.Decoder(msgspec.Raw).decode
-_text: Final = msgspec.json.Decoder(str).decode
 
 
-class JSONMasker:
-    """The exact pass for JSON."""
+def edits(data: bytes, hits: Sequence[Hit], rules: Rules, *, depth: int = 0) -> list[Edit]:
+    """Return what the hits prove to be secret, provided that the data is JSON or the beginning of it."""
+    found: list[Edit] = []
+    outside = 0  # a place between tokens, before which all is done
+    for position, hit in sorted((_position(hit, rules), hit) for hit in hits):
+        if position >= outside:
+            more, outside = _judge(data, hit, position, outside, rules, depth)
+            found += more
+    return merge(found)
 
-    def __init__(self, names: Names, shapes: tuple[Shape, ...], inner: Inner) -> None:
-        self._names = names
-        self._shapes = shapes
-        self._inner = inner
 
-    def edits(self, data: bytes, hits: list[Hit]) -> list[Edit]:
-        """Return what the hits prove to be secret, provided that the data is JSON or the beginning of it."""
-        found: list[Edit] = []
-        outside = 0  # a place that is in no string, before which all is done
-        for hit in sorted(hits, key=_position):
-            if _position(hit) < outside:
-                continue
-            if hit.kind == NAME and (name := _key_before(data, hit.end - 1)) is not None:
-                found += self._under(data, hit.end, name)
-                outside = max(hit.end, found[-1].end if found else 0)
-            elif hit.kind < 0 or by_shape(data, [hit], self._shapes) or data[hit.end : hit.end + 1] == b"\\":
-                start = _string_around(data, outside, _position(hit))
-                if start is None:
-                    found += by_shape(data, [hit], self._shapes)
-                else:
-                    edits, outside = self._string(data, start)
-                    found += edits
-        return merge(found)
+def _position(hit: Hit, rules: Rules) -> int:
+    kind, start, end = hit
+    return start if kind >= 0 and rules.shapes[kind].anchored else end - 1
 
-    def _string(self, data: bytes, start: int) -> tuple[list[Edit], int]:
-        end = spans.quoted(data, start)
-        content = undo_escapes(data[start + 1 : end - 1 if end <= len(data) and _is_closed(data, start, end) else end])
-        if (colon := _COLON_AFTER.match(data, end)) is not None:
-            return self._under(data, colon.end(), content.data.decode("utf-8", "replace")), colon.end()
-        edits = [content.restore(edit, _escape).moved(start + 1) for edit in self._inner(content.data)]
-        if not edits and (name := content.data.decode("utf-8", "replace")) and self._names.sensitive(name):
-            edits = self._pair(data, start, end, name)
-        return edits, end
 
-    def _under(self, data: bytes, position: int, name: str) -> list[Edit]:
-        if not self._names.sensitive(name):
-            return []
-        gap = _GAP.match(data, position)
-        start = gap.end() if gap else position
-        end = spans.json_value(data, start)
-        return [Edit(start, end, name, "name", _MASK)] if is_secret(name, data[start:end]) else []
+def _judge(data: bytes, hit: Hit, position: int, outside: int, rules: Rules, depth: int) -> tuple[list[Edit], int]:
+    """Return what a hit proves, and a place between tokens up to which all is done by that."""
+    kind, _, end = hit
+    string = _string_before(data, position) if kind == NAME else None
+    if string is not None:
+        name = data[slice(*string)]
+        if not rules.names.sensitive(name):
+            return [], end
+        edits = _under(data, end, name) if data[position] == ord(":") else _pair(data, *string, name)
+        return edits, max((edit.end for edit in edits), default=end)
+    shaped = by_shape(data, [hit], rules.shapes)
+    if kind >= 0 and not shaped and b"\\" not in data[position : end + 64]:  # a number that is no card's
+        return [], outside
+    start = _string_at(data, outside, position)
+    if start is None:
+        return [edit._replace(mask=_MASK) for edit in shaped], outside
+    end = spans.quoted(data, start)
+    return [*_in_string(data, start, end, rules, depth)], end
 
-    def _pair(self, data: bytes, start: int, end: int, name: str) -> list[Edit]:
-        """``{"name": "password", "value": ...}``, in either order."""
-        colon = data.rfind(b":", max(0, start - 64), start)
-        key = _key_before(data, colon) if colon >= 0 and not data[colon + 1 : start].strip() else None
-        if key is None or key.lower() not in _NAME_KEYS:
-            return []
-        for match in _VALUE_KEY.finditer(data, end):
-            depth = spans.level(data, end, match.start())
-            if depth == 0:
-                return self._under(data, match.end(), name)
-            if depth < 0:
-                break
-        begin = max(0, start - _REACH)
-        for match in reversed([*_VALUE_KEY.finditer(data, begin, start)]):
-            if spans.level(data, match.end(), start) == 0:
-                return self._under(data, match.end(), name)
+
+def _under(data: bytes, position: int, name: bytes) -> list[Edit]:
+    """Return the edit for the value that follows a sensitive key."""
+    start = _skip_blanks(data, position)
+    end = spans.json_value(data, start)
+    return [Edit(start, end, name, "name", _MASK)] if is_secret(name, data[start:end]) else []
+
+
+def _in_string(data: bytes, start: int, end: int, rules: Rules, depth: int) -> Iterator[Edit]:
+    """Yield what is secret in one string: a document, a text, a key written with escapes, or half of a pair."""
+    content = layers.escapes(data[start + 1 : end - 1 if spans.is_closed(data, start, end) else end])
+    for edit in rules.within(content.data, depth + 1):
+        yield content.restore(edit, start + 1)
+    name = content.data[-_LONGEST_NAME:]
+    if rules.names.sensitive(name):
+        colon = _COLON.match(data, end)
+        yield from _under(data, colon.end(), name) if colon else _pair(data, start + 1, end - 1, name)
+
+
+def _pair(data: bytes, start: int, end: int, name: bytes) -> list[Edit]:
+    """Return the edit for the value in the same object as a name that is a value, before or after it."""
+    key = _key_of(data, start - 1)
+    if key is None or key.lower() not in _NAMES:
         return []
+    for match in _VALUE.finditer(data, end + 1, end + _REACH):
+        depth = spans.level(data, end + 1, match.start())
+        if depth == 0:
+            return _under(data, match.end(), name)
+        if depth < 0:
+            break
+    for match in reversed([*_VALUE.finditer(data, max(0, start - _REACH), start - 1)]):
+        if spans.level(data, match.end(), start - 1) == 0:
+            return _under(data, match.end(), name)
+    return []
 
 
-def undo_escapes(data: bytes) -> Decoded:
-    """Undo the escapes of a JSON string."""
-    return decode(data, _ESCAPES, _unescape)
+def _key_of(data: bytes, value: int) -> bytes | None:
+    """Return the key whose value begins there."""
+    colon = _before_blanks(data, value) - 1
+    key = _string_before(data, colon) if data[colon : colon + 1] == b":" else None
+    return None if key is None else data[slice(*key)]
 
 
-def _unescape(escape: bytes) -> bytes:
-    try:
-        return _text(b'"' + escape + b'"').encode()
-    except (msgspec.DecodeError, UnicodeError):
-        return b"?"
+def _string_before(data: bytes, position: int) -> tuple[int, int] | None:
+    """Return where the content of the string stands that ends before a sign, or None where there is none."""
+    end = _before_blanks(data, position) - 1
+    if data[end : end + 1] != b'"' or data[end - 1 : end] == b"\\":
+        return None
+    earliest = max(0, end - _LONGEST_NAME)
+    return max(earliest, data.rfind(b'"', earliest, end) + 1), end
 
 
-def _escape(mask: bytes) -> bytes:
-    return mask.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
+def _before_blanks(data: bytes, position: int) -> int:
+    while data[position - 1 : position] in _BLANKS:
+        position -= 1
+    return position
 
 
-def is_json(data: bytes, *, truncated: bool) -> bool:
+def _skip_blanks(data: bytes, position: int) -> int:
+    while data[position : position + 1] in _BLANKS:
+        position += 1
+    return position
+
+
+_BLANKS: Final = frozenset((b" ", b"\t", b"\r", b"\n"))
+
+
+def _string_at(data: bytes, outside: int, position: int) -> int | None:
+    """Return where the string begins that the position is in, or None; ``outside`` is a place between tokens."""
+    match = _STRINGS.match(data, outside, position)
+    end = match.end() if match else outside
+    return end if end < position else None
+
+
+def is_json(data: bytes, *, truncated: bool = False) -> bool:
     """Tell whether the data is JSON, lines of JSON or, where it is truncated, the beginning of either."""
     if _is_document(data, truncated):
         return True
-    lines = [line for line in data.lstrip(b"\x1e").splitlines() if line.strip(b" \t\x1e")]
+    lines = [line for line in data.replace(b"\x1e", b"").split(b"\n") if line.strip()]
     return len(lines) > 1 and all(_is_document(line, truncated and line is lines[-1]) for line in lines)
 
 
@@ -127,45 +152,15 @@ def _is_document(data: bytes, truncated: bool) -> bool:
     except msgspec.DecodeError as error:
         return truncated and _ran_out(str(error), len(data))
     except RecursionError:
-        return _LEXICAL.fullmatch(data) is not None
+        return _TOKENS.fullmatch(data) is not None
     return True
 
 
+_TOKENS: Final = re.compile(rb'(?:[\[\]{},:\s]++|"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[-+.\w]++)*+', re.DOTALL)
 _BYTE: Final = re.compile(r"\(byte (\d+)\)\Z")
-_LEXICAL: Final = re.compile(rb'(?:[\[\]{},:\s]++|"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[-+.\w]++)*+', re.DOTALL)
 
 
 def _ran_out(message: str, length: int) -> bool:
     """Tell whether the decoder stopped because there was no more, not because of what there was."""
     byte = _BYTE.search(message)
     return "truncated" in message if byte is None else int(byte[1]) >= length
-
-
-def _position(hit: Hit) -> int:
-    return hit.start if hit.kind >= 0 else hit.end - 1
-
-
-def _key_before(data: bytes, colon: int) -> str | None:
-    """Return the key that ends before the colon, or None where the colon is not that of a key."""
-    head = data[max(0, colon - 192) : colon].rstrip(b" \t\r\n")
-    if head[-1:] != b'"' or _slashes(head[:-1]) % 2:
-        return None
-    return head[head.rfind(b'"', 0, -1) + 1 : -1].decode("utf-8", "replace")
-
-
-def _slashes(head: bytes) -> int:
-    return len(head) - len(head.rstrip(b"\\"))
-
-
-_STRINGS: Final = re.compile(rb'(?:[^"]++|"(?:[^"\\]++|\\.)*+")*+', re.DOTALL)
-
-
-def _string_around(data: bytes, outside: int, position: int) -> int | None:
-    """Return where the string begins that the position is in, or None; ``outside`` is a place before all strings."""
-    match = _STRINGS.match(data, outside, position)
-    end = match.end() if match else outside
-    return None if end >= position else end
-
-
-def _is_closed(data: bytes, start: int, end: int) -> bool:
-    return end - start > 1 and data[end - 1 : end] == b'"' and not _slashes(data[start + 1 : end - 1]) % 2

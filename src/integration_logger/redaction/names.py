@@ -1,4 +1,8 @@
-"""Which names hide a secret: ``password``, ``X-Api-Key``, ``accessToken``, but not ``author`` or ``tokens_used``."""
+"""Which names hide a secret: ``password``, ``X-Api-Key``, ``accessToken``, but not ``author`` or ``tokens_used``.
+
+A name is sensitive when it ends in a listed one, or goes on with one word that says no more than ``_hash`` does.
+Names are bytes, as they are met in bodies and headers.
+"""
 
 from __future__ import annotations
 
@@ -9,21 +13,19 @@ from typing import Final
 # One name between bars, its words separated by blanks; written together they count as well (``apikey``).
 _EVERYWHERE: Final = """
     authorization|auth|cookie|credential|credentials|bearer|jwt|saml response|client assertion|code verifier
-    password|passwords|passwd|pwd|passphrase|passphrases|passcode|user pass|db pass|smtp pass
-    secret|secrets|token|access tokens|refresh tokens|api keys|private keys
+    password|passwords|passwd|pwd|passphrase|passcode|secret|secrets|token
     api key|private key|secret key|access key|account key|shared key|master key|encryption key|signing key|ssh key
     consumer key|subscription key|functions key|storage key|sas key|application key
     session|session id|sess id|csrf|xsrf
-    otp|totp|pin|one time password|one time code|verification code|mfa code|authorization code|auth code
-    recovery code|recovery codes|backup code|backup codes
-    card number|credit card|credit card number|debit card|cc number|cc|cvv|cvc|ccv|csc|cvn|security code
+    otp|totp|pin|one time code|verification code|mfa code|authorization code|auth code|recovery code|backup code
+    card number|credit card|debit card|cc number|cc|cvv|cvc|ccv|csc|cvn|security code
     ssn|social security|social security number|iban
 """
 
 # Words that no innocent word ends in: ``userpassword``, ``csrfmiddlewaretoken`` and ``PHPSESSID`` count.
 _ENDINGS: Final = (
-    "password|passwd|passphrase|passcode|secret|token|cookie|credential|credentials|authorization|apikey|privatekey"
-    "|secretkey|accesskey|sessionid|sessid"
+    "password|passwd|passphrase|passcode|secret|token|cookie|credential|credentials|authorization"
+    "|apikey|privatekey|secretkey|accesskey|sessionid|sessid"
 )
 
 # Elsewhere these are ordinary words.
@@ -36,68 +38,95 @@ _INNOCENT: Final = """
     idempotency key|event key|websocket key|surrogate key|cache key|partition key|routing key|sort key|public key
 """
 
-CONTINUATIONS: Final = tuple(
-    ["value", "hash", "old", "new", "confirmation", "confirm", "repeat", "again", "encrypted", "plain"]
+_CONTINUATIONS: Final = (
+    "value",
+    "hash",
+    "old",
+    "new",
+    "confirmation",
+    "confirm",
+    "repeat",
+    "again",
+    "encrypted",
+    "plain",
 )
-SEPARATORS: Final = r"[-_. $0-9]*"
-"""What may stand between the words of a name, as a pattern."""
 
-_WORD: Final = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+")
+_HUMP: Final = re.compile(rb"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_BETWEEN: Final = re.compile(rb"[-_. \[\]]|%5B|%5D", re.IGNORECASE)
 _CACHED: Final = 4096  # verdicts kept; names come from callers, so their number has to be bounded
-_LONGEST: Final = 128  # characters of a name that are looked at, from its end
+_LONGEST: Final = 128  # bytes of a name that are looked at, from its end
 
 Words = tuple[str, ...]
 
 
 class Names:
-    """The verdict on names, by where they stand, remembered."""
+    """The verdicts on names, by where they stand."""
 
     def __init__(self, names: Iterable[str] = (), keep: Iterable[str] = ()) -> None:
-        listed = _parse(_EVERYWHERE) | {split(name) for name in names}
-        kept = _parse(_INNOCENT) | {split(name) for name in keep}
-        self.listed = listed - kept
+        kept = _parse(_INNOCENT) | {split(name.encode()) for name in keep}
+        self.listed = (_parse(_EVERYWHERE) | {split(name.encode()) for name in names}) - kept
         self.in_queries = _parse(_IN_QUERIES) - kept
-        self.sensitive = _Verdicts(listed, kept).__getitem__
-        self.sensitive_header = _Verdicts(listed | _parse(_IN_HEADERS), kept).__getitem__
-        self.sensitive_parameter = _Verdicts(listed | _parse(_IN_QUERIES), kept).__getitem__
+        self.sensitive = _Verdicts(self.listed, kept).__getitem__
+        self.sensitive_header = _Verdicts(self.listed | _parse(_IN_HEADERS), kept).__getitem__
+        self.sensitive_parameter = _Verdicts(self.listed | self.in_queries, kept).__getitem__
+
+    def last_words(self) -> set[bytes]:
+        """Return every word in which a sensitive name may end."""
+        listed = {words[-1] for words in self.listed | {(ending,) for ending in _ENDINGS.split("|")}}
+        return {word.encode() for word in listed.union(_CONTINUATIONS)}
 
 
-class _Verdicts(dict[str, bool]):
+class _Verdicts(dict[bytes, bool]):
     """Name to verdict, filled as names are met."""
 
-    def __init__(self, listed: set[Words], kept: set[Words]) -> None:
-        self._listed = {"".join(name) for name in listed}
-        self._kept = {"".join(name) for name in kept}
-        self._endings = tuple(_ENDINGS.split("|"))
+    def __init__(self, listed: Iterable[Words], kept: Iterable[Words]) -> None:
+        self._listed = frozenset("".join(words) for words in listed)
+        self._kept = frozenset("".join(words) for words in kept)
+        self._endings = tuple(ending for ending in _ENDINGS.split("|") if ending not in self._kept)
 
-    def __missing__(self, name: str) -> bool:
+    def __missing__(self, name: bytes) -> bool:
         if len(self) >= _CACHED:
             self.clear()
         verdict = self[name] = self._judge(split(name[-_LONGEST:]))
         return verdict
 
     def _judge(self, words: Words) -> bool:
-        if _ends_in(self._kept, words):
+        if _ends_in(words, self._kept):
             return False
-        while len(words) > 1 and words[-1] in CONTINUATIONS:
-            words = words[:-1]
-        return _ends_in(self._listed, words) or (bool(words) and words[-1].endswith(self._endings))
+        if len(words) > 1 and words[-1] in _CONTINUATIONS:
+            words = (*words[:-2], words[-2].rstrip("0123456789"))
+        return _ends_in(words, self._listed) or words[-1].endswith(self._endings)
 
 
-def split(name: str) -> Words:
-    """Split a name at everything that is not a letter and at the humps of camelCase."""
-    return tuple(word.lower() for word in _WORD.findall(name))
+def split(name: bytes) -> Words:
+    """Split a name at each separator and at the humps of camelCase; digits at its end do not count."""
+    words = _BETWEEN.split(_HUMP.sub(b"_", name.rstrip(b"0123456789-_. $[]")))
+    return tuple(word.decode("ascii", "replace").lower() for word in words)
 
 
-def scan_patterns(names: Iterable[Words]) -> list[str]:
-    """Patterns, for a scanner that ignores case, that find at least every name with one of these endings."""
-    continuation = rf"(?:{SEPARATORS}(?:{'|'.join(CONTINUATIONS)}))*{SEPARATORS}"
-    stems = {SEPARATORS.join(words) for words in names if words} | set(_ENDINGS.split("|"))
-    return [stem + continuation for stem in sorted(stems)]
+def scan_patterns(listed: Iterable[Words]) -> list[str]:
+    """Return patterns for a scanner that ignores case: they find at least every name with one of these endings."""
+    stems = {r"(?:[-_. \[]|%5B)?".join(words) for words in listed}
+    stems.update(_ENDINGS.split("|"))
+    continuations = "|".join(_CONTINUATIONS)
+    return [rf"{stem}(?:[-_. $0-9\[\]]*(?:{continuations}))?" for stem in sorted(stems)]
 
 
-def _ends_in(joined: set[str], words: Words) -> bool:
-    return any("".join(words[start:]) in joined for start in range(len(words)))
+def parameter_pattern(listed: Iterable[Words]) -> str:
+    """Return one pattern for names that are sensitive in queries only."""
+    return "|".join(sorted("[-_. ]?".join(words) for words in listed))
+
+
+def _ends_in(words: Words, joined: frozenset[str]) -> bool:
+    """Tell whether the last words are listed; an empty one, from two separators in a row, parts what is around it."""
+    ending = ""
+    for word in reversed(words):
+        ending = word + ending
+        if not word:
+            return False
+        if ending in joined:
+            return True
+    return False
 
 
 def _parse(listed: str) -> set[Words]:

@@ -5,19 +5,21 @@ from __future__ import annotations
 import re
 from typing import Final
 
+# Unterminated strings end with the data: what was cut off is no less secret.
 _QUOTED: Final = {
-    b'"': re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\Z|\\\Z)', re.DOTALL),
-    b"'": re.compile(rb"'(?:[^'\\]++|\\.)*+(?:'|\Z|\\\Z)", re.DOTALL),
-    b"`": re.compile(rb"`(?:[^`\\]++|\\.)*+(?:`|\Z|\\\Z)", re.DOTALL),
+    quote: re.compile(rb"%b(?:[^%b\\]++|\\.)*+(?:%b|\\?\Z)" % (quote, quote, quote), re.DOTALL)
+    for quote in (b'"', b"'", b"`")
 }
 _SCALAR: Final = re.compile(rb"[^\s,\]}]*+")
-_BRACKETS: Final = re.compile(rb"""[\[\]{}"]""")
-_BRACKETS_OR_QUOTES: Final = re.compile(rb"""[\[\](){}"'`]""")
+_SIGNS: Final = re.compile(rb'[\[\]{}"]')
+_TEXT_SIGNS: Final = re.compile(rb"""[\[\](){}"'`]""")
 
 # A sign that may be part of a value ends it where what follows looks like the next thing.
-_SIGN: Final = rb"""[&;,)\]}](?!\s|\Z|[\w.%-]{1,64}=|["'\\)\]},;<&]|u00)"""
-_BARE: Final = re.compile(rb"""(?:[^\s"'<>&;,)\]}]++|""" + _SIGN + rb")*+")
-_SCHEME: Final = re.compile(rb"(?:bearer|basic|token|digest|negotiate|apikey|aws4-hmac-sha256)[ \t]++", re.IGNORECASE)
+_BARE: Final = re.compile(
+    rb"""(?:[^\s"'<>&;,)\]}%]++|[&;,)\]}](?!\s|\Z|[\w.%-]{1,64}=|["'\\)\]},;<&])|%(?!2[02367]|3[ce]))*+""",
+    re.IGNORECASE,
+)
+_SCHEME: Final = re.compile(rb"(?:bearer|basic|token|digest|negotiate|apikey|aws4-hmac-sha256)[ \t]+", re.IGNORECASE)
 
 
 def json_value(data: bytes, position: int) -> int:
@@ -26,20 +28,21 @@ def json_value(data: bytes, position: int) -> int:
     if first == b'"':
         return quoted(data, position)
     if first in (b"{", b"["):
-        return container(data, position, _BRACKETS)
+        return _container(data, position, _SIGNS)
     match = _SCALAR.match(data, position)
     return match.end() if match else position
 
 
 def text_value(data: bytes, position: int) -> int:
     """Return the end of a value in running text: a quoted one, a list, an object, a call, or a word."""
-    if data[position : position + 1] in _QUOTED:
+    first = data[position : position + 1]
+    if first in _QUOTED:
         return quoted(data, position)
-    match = _BARE.match(data, _SCHEME.match(data, position).end() if _SCHEME.match(data, position) else position)
-    end = match.end() if match else position
-    if data[position : position + 1] in (b"{", b"[", b"("):
-        return container(data, position, _BRACKETS_OR_QUOTES)
-    return end
+    if first in (b"{", b"[", b"("):
+        return _container(data, position, _TEXT_SIGNS)
+    scheme = _SCHEME.match(data, position)
+    match = _BARE.match(data, scheme.end() if scheme else position)
+    return match.end() if match else position
 
 
 def quoted(data: bytes, position: int) -> int:
@@ -48,30 +51,29 @@ def quoted(data: bytes, position: int) -> int:
     return match.end() if match else len(data)
 
 
-def container(data: bytes, position: int, signs: re.Pattern[bytes] = _BRACKETS) -> int:
-    """Return the end of the list or object that begins at the position, brackets in strings not counted."""
-    depth = 0
-    while match := signs.search(data, position):
-        sign = match[0]
-        if sign in _QUOTED:
-            position = quoted(data, match.start())
-            continue
-        position = match.end()
-        depth += 1 if sign in b"[{(" else -1
-        if depth <= 0:
-            return position
-    return len(data)
+def is_closed(data: bytes, start: int, end: int) -> bool:
+    """Tell whether a string that was found to end there has its closing quote."""
+    last = data[start + 1 : end - 1]
+    return end - start > 1 and data[end - 1] == data[start] and not (len(last) - len(last.rstrip(b"\\"))) % 2
 
 
 def level(data: bytes, start: int, end: int) -> int:
-    """Return how many brackets more are open at ``end`` than at ``start``; -1 where an outer one was closed."""
+    """Return how many brackets of JSON more are open at ``end`` than at ``start``; -1 where an outer one was closed."""
     depth = 0
-    while match := _BRACKETS.search(data, start, end):
-        if match[0] == b'"':
-            start = quoted(data, match.start())
-            continue
-        start = match.end()
-        depth += 1 if match[0] in b"[{" else -1
-        if depth < 0:
-            return depth
+    while depth >= 0 and (match := _SIGNS.search(data, start, end)):
+        start = quoted(data, match.start()) if match[0] == b'"' else match.end()
+        depth += _STEPS.get(match[0], 0)
     return depth
+
+
+_STEPS: Final = {b"{": 1, b"[": 1, b"(": 1, b"}": -1, b"]": -1, b")": -1}
+
+
+def _container(data: bytes, position: int, signs: re.Pattern[bytes]) -> int:
+    depth = 0
+    while match := signs.search(data, position):
+        position = quoted(data, match.start()) if match[0] in _QUOTED else match.end()
+        depth += _STEPS.get(match[0], 0)
+        if depth <= 0:
+            return position
+    return len(data)

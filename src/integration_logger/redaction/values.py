@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 
 class Shape(NamedTuple):
-    """One kind of secret; ``suspect`` finds at least where ``exact`` matches, and begins where it begins."""
+    """One kind of secret; ``suspect`` matches at least where ``exact`` does, and begins where it begins."""
 
     reason: str
     suspect: str
@@ -17,12 +17,14 @@ class Shape(NamedTuple):
     holds: Callable[[bytes], bool] = bool
     """The last word on what ``exact`` found."""
     caseless: bool = False
+    mark: bytes = b""
+    """Without these bytes in the text there is no match."""
     anchored: bool = True
-    """False where the scanner cannot tell cheaply where a match begins: then all of the text is searched."""
+    """False where the scanner cannot cheaply tell where a match begins: then all of the text is searched."""
 
 
 def is_card(number: bytes) -> bool:
-    """Tell whether digits with an issuer's prefix and length satisfy the check of Luhn."""
+    """Tell whether digits have an issuer's prefix and length and satisfy the check of Luhn."""
     digits = number.translate(None, b" -")
     if _ISSUED.fullmatch(digits) is None:
         return False
@@ -32,76 +34,102 @@ def is_card(number: bytes) -> bool:
 _DOUBLED: Final = bytes.maketrans(b"0123456789", b"0246813579")
 _ISSUED: Final = re.compile(
     rb"4(?:\d{15}|\d{18})|5[1-5]\d{14}|2(?:22[1-9]|2[3-9]\d|[3-6]\d\d|7[01]\d|720)\d{12}|3[47]\d{13}"
-    rb"|3(?:0[0-59]|[689]\d)\d{11}|3(?:52[89]|5[3-8]\d)\d{12,15}|6(?:011|4[4-9]\d|5\d\d|2\d\d)\d{12,15}"
+    rb"|3(?:0[0-59]|[689]\d)\d{11}|35(?:2[89]|[3-8]\d)\d{12,15}|6(?:011|4[4-9]\d|5\d\d|2\d\d)\d{12,15}"
 )
 
 
-def _is_credential(text: bytes) -> bool:
-    """Words follow ``bearer`` and ``basic`` in prose; credentials have digits, signs, or are long."""
-    return len(text) >= 24 or not text.rstrip(b".").isalpha()
+def is_credential(text: bytes) -> bool:
+    """Tell credentials from words: ``bearer`` and ``basic`` occur in prose too."""
+    plain = text.islower() or text.isupper() or text.istitle()
+    return len(text) >= 32 or not plain or _digits(text) > 0
 
 
-def _key(reason: str, prefix: str, chars: str, least: int) -> Shape:
-    """A vendor's key: a prefix of its own, then at least so many characters."""
-    return Shape(reason, f"{prefix}{chars}{{{least}}}", re.compile(f"({prefix}{chars}{{{least},}}+)".encode()))
+def is_random(text: bytes) -> bool:
+    """Tell a random key from hyphenated words."""
+    return _digits(text) >= 3
 
 
+def _digits(text: bytes) -> int:
+    return len(text) - len(text.translate(None, b"0123456789"))
+
+
+# Not within a word, for ``task-`` is not ``sk-``; but %3D before it is no word.
+_BEGINS: Final = "(?:(?<![A-Za-z0-9])|(?<=%[0-9A-Fa-f]{2}))"
+
+
+def _key(reason: str, mark: str, more: str, chars: str, least: int, holds: Callable[[bytes], bool] = bool) -> Shape:
+    """A vendor's key: a mark of its own, perhaps more of a pattern, then at least so many characters."""
+    prefix = re.escape(mark) + more
+    exact = re.compile(f"{_BEGINS}({prefix}{chars}{{{least},}}+)".encode())
+    return Shape(reason, f"{prefix}{chars}{{{least}}}", exact, holds, mark=mark.encode())
+
+
+_ALNUM: Final = "[A-Za-z0-9]"
 _WORD: Final = "[A-Za-z0-9_-]"
+_HEX: Final = "[0-9a-f]"
+_BEFORE_CARD: Final = "(?:^|[^0-9.])"
+_ISSUER: Final = "(?:4[0-9]|5[1-5]|2[2-7]|3[04-9]|6[0245])[0-9]{2}"
+_GROUPED: Final = "[ -][0-9]{4}[ -][0-9]{4}[ -][0-9]{4}|[ -][0-9]{6}[ -][0-9]{4,5}"
 
 CARD: Final = Shape(
     "card number",
-    r"(?:^|[^0-9.])(?:4[0-9]{3}|5[1-5][0-9]{2}|2[2-7][0-9]{2}|3[04-9][0-9]{2}|6[0-9]{3})"
-    r"[ -]?[0-9]{4}[ -]?[0-9]{2}[ -]?[0-9]{2}[ -]?[0-9]{2}",
-    re.compile(
-        rb"(?:^|[^0-9.])(3\d{3}[ -]?\d{6}[ -]?\d{4,5}(?![0-9])|[2-6]\d{3}[ -]?\d{4}[ -]?\d{4}[ -]?\d{4}(?:[ -]?\d{1,3})?(?![0-9]))"
-    ),
+    f"{_BEFORE_CARD}{_ISSUER}(?:[0-9]{{10,15}}|{_GROUPED})(?:[^0-9]|$)",
+    re.compile(f"{_BEFORE_CARD}([2-6][0-9]{{3}}(?:[0-9]{{10,15}}|{_GROUPED}))(?![0-9])".encode()),
     holds=is_card,
+)
+CREDENTIALS: Final = Shape(
+    "credentials",
+    r"(?:bearer|basic)(?:\s|%20|\+)+[A-Za-z0-9._~+/=%-]{8}",
+    re.compile(rb"(?<![A-Za-z])(?:bearer|basic)(?:\s|%20|\+)+([A-Za-z0-9._~+/=%-]{8,}+)", re.IGNORECASE),
+    holds=is_credential,
+    caseless=True,
+)
+USERINFO: Final = Shape(
+    "userinfo",
+    r"""[:/][^\s/?#"'<>\\@:]+@""",
+    re.compile(rb"""[A-Za-z0-9]:\\{0,4}/\\{0,4}/([^\s/?#"'<>\\]+)@"""),
+    mark=b"@",
+    anchored=False,
+)
+PRIVATE_KEY: Final = Shape(
+    "private key",
+    "-----BEGIN [A-Z0-9 ]{0,24}PRIVATE KEY",
+    re.compile(rb"""(-----BEGIN [A-Z0-9 ]{0,24}PRIVATE KEY(?:[^"'<-]|-(?!----END))*+(?:-----END[^"'<\n-]*+-{0,5})?)"""),
+    mark=b"-----BEGIN ",
+)
+JWT: Final = Shape(
+    "jwt",
+    "eyJ[A-Za-z0-9_-]{8}",
+    re.compile(_BEGINS.encode() + rb"(eyJ[A-Za-z0-9_-]{8,}+(?:\.[A-Za-z0-9_-]*+)++)"),
+    mark=b"eyJ",
 )
 
 SHAPES: Final[tuple[Shape, ...]] = (
-    CARD,
-    Shape(
-        "credentials",
-        r"(?:bearer|basic)(?:\s|%20|\+)+[A-Za-z0-9._~+/=%-]{8}",
-        re.compile(rb"(?:bearer|basic)(?:\s|%20|\+)+([A-Za-z0-9._~+/=%-]{8,}+)", re.IGNORECASE),
-        holds=_is_credential,
-        caseless=True,
-    ),
-    Shape(
-        "userinfo",
-        r"""[:/][^\s/?#"'<>\\@:]+@""",
-        re.compile(rb"""[A-Za-z0-9]:\\{0,4}/\\{0,4}/([^\s/?#"'<>\\]+)@"""),
-        anchored=False,
-    ),
-    Shape("jwt", r"eyJ[A-Za-z0-9_-]{8}", re.compile(rb"(eyJ[A-Za-z0-9_-]{8,}+(?:\.[A-Za-z0-9_-]*+)*)")),
-    Shape(
-        "private key",
-        r"-----BEGIN [A-Z0-9 ]{0,24}PRIVATE KEY",
-        re.compile(
-            rb"""(-----BEGIN [A-Z0-9 ]{0,24}PRIVATE KEY(?:[^"'<-]|-(?!----END))*+(?:-----END[^"'<\n-]*+-{0,5})?)"""
-        ),
-    ),
-    _key("aws key", "(?:AKIA|ASIA|ABIA|ACCA)", "[A-Z0-9]", 16),
-    _key("github token", "gh[pousr]_", "[A-Za-z0-9]", 20),
-    _key("github token", "github_pat_", _WORD, 20),
-    _key("gitlab token", "gl(?:pat|ptt|dt|rt|cbt|oas|ft|soat|agent)-", _WORD, 16),
-    _key("slack token", "xox[abeoprs](?:[.-]|e-)", "[A-Za-z0-9-]", 10),
-    _key("slack token", "xapp-", "[A-Za-z0-9-]", 10),
-    _key("slack webhook", r"hooks\.slack\.com\\{0,4}/(?:services|workflows|triggers)\\{0,4}/", r"[A-Za-z0-9/\\]", 16),
-    _key("stripe key", "[sr]k_(?:live|test)_", "[A-Za-z0-9]", 10),
-    _key("stripe key", "whsec_", "[A-Za-z0-9+/=]", 16),
-    _key("google key", "AIza", _WORD, 30),
-    _key("google token", r"ya29\.", _WORD, 20),
-    _key("google key", "GOCSPX-", _WORD, 20),
-    _key("openai key", "sk-", _WORD, 20),
-    _key("sendgrid key", r"SG\.", r"[A-Za-z0-9_.-]", 20),
-    _key("twilio key", "SK", "[0-9a-f]", 32),
-    _key("shopify token", "shp(?:at|ca|pa|ss|tka|lka)_", "[A-Fa-f0-9]", 20),
-    _key("npm token", "npm_", "[A-Za-z0-9]", 30),
-    _key("pypi token", "pypi-", _WORD, 40),
-    _key("digitalocean token", "do[opr]_v1_", "[0-9a-f]", 40),
-    _key("square token", "(?:sq0[a-z]{3}-|EAAA)", _WORD, 40),
-    _key("telegram token", "[0-9]{8,10}:AA", _WORD, 32),
-    _key("mailgun key", "key-", "[0-9a-f]", 32),
-    _key("huggingface token", "hf_", "[A-Za-z0-9]", 30),
-)
+    CARD, CREDENTIALS, USERINFO, PRIVATE_KEY, JWT,
+    _key("aws key", "AKIA", "", "[A-Z0-9]", 16),
+    _key("aws key", "ASIA", "", "[A-Z0-9]", 16),
+    _key("github token", "gh", "[pousr]_", _ALNUM, 20),
+    _key("github token", "github_pat_", "", _WORD, 20),
+    _key("gitlab token", "gl", "(?:pat|ptt|dt|rt|cbt|oas|ft|soat|agent)-", _WORD, 16),
+    _key("slack token", "xox", "[abeoprs](?:[.-]|e-)", "[A-Za-z0-9-]", 10),
+    _key("slack token", "xapp-", "", "[A-Za-z0-9-]", 10),
+    _key("slack webhook", "hooks.slack.com", r"\\{0,4}/(?:services|workflows|triggers)\\{0,4}/", r"[A-Za-z0-9/\\]", 16),
+    _key("stripe key", "sk_", "(?:live|test)_", _ALNUM, 10),
+    _key("stripe key", "rk_", "(?:live|test)_", _ALNUM, 10),
+    _key("stripe key", "whsec_", "", "[A-Za-z0-9+/=]", 16),
+    _key("google key", "AIza", "", _WORD, 30),
+    _key("google token", "ya29.", "", _WORD, 20),
+    _key("google key", "GOCSPX-", "", _WORD, 20),
+    _key("openai key", "sk-", "", _WORD, 20, is_random),
+    _key("sendgrid key", "SG.", r"[A-Za-z0-9_-]{16,32}\.", _WORD, 16),
+    _key("twilio key", "SK", "", _HEX, 32),
+    _key("shopify token", "shp", "(?:at|ca|pa|ss|tka|lka)_", "[A-Fa-f0-9]", 20),
+    _key("npm token", "npm_", "", _ALNUM, 30),
+    _key("pypi token", "pypi-", "", _WORD, 40),
+    _key("digitalocean token", "do", "[opr]_v1_", _HEX, 40),
+    _key("square token", "sq0", "[a-z]{3}-", _WORD, 20),
+    _key("access token", "EAA", "", _WORD, 60),
+    _key("telegram token", ":AA", "", _WORD, 32),
+    _key("mailgun key", "key-", "", _HEX, 32),
+    _key("huggingface token", "hf_", "", _ALNUM, 30),
+)  # fmt: skip

@@ -1,0 +1,55 @@
+"""Multipart bodies: fields are kept and masked like those of forms, of files only the size is kept."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from integration_logger.redaction.edits import MASK, Edit, merge, whole
+from integration_logger.redaction.text import is_secret
+
+if TYPE_CHECKING:
+    from integration_logger.redaction.rules import Rules
+
+_END_OF_HEADERS: Final = re.compile(rb"\r?\n\r?\n")
+_DISPOSITION: Final = re.compile(rb"^content-disposition\s*:(.*(?:\r?\n[ \t].*)*)", re.IGNORECASE | re.MULTILINE)
+_NAME: Final = re.compile(rb"""(?<![\w*])name\*?\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;\s]+))""", re.IGNORECASE)
+_FILE: Final = re.compile(rb"(?<![\w*])filename\*?\s*=", re.IGNORECASE)
+
+
+def edits(data: bytes, boundary: bytes | None, rules: Rules, *, truncated: bool) -> list[Edit]:
+    """Return what is secret in a multipart body, and all of its files."""
+    if boundary is None or not data.lstrip(b"\r\n").startswith(b"--" + boundary):
+        return whole(data, "unparseable") if data else []
+    found: list[Edit] = []
+    delimiters = [*re.finditer(rb"(?:\A|\r?\n)--" + re.escape(boundary) + rb"(--)?[ \t]*(?=\r?\n|\Z)", data)]
+    for index, delimiter in enumerate(delimiters):
+        if delimiter[1]:
+            break
+        last = index + 1 == len(delimiters)
+        end = len(data) if last else delimiters[index + 1].start()
+        found += _part(data, delimiter.end(), end, rules, cut=last)
+    return merge(found)
+
+
+def _part(data: bytes, start: int, end: int, rules: Rules, *, cut: bool) -> list[Edit]:
+    separator = _END_OF_HEADERS.search(data, start, end)
+    if separator is None:  # cut within the headers
+        return [edit.moved(start) for edit in rules.within(data[start:end], prose=False)]
+    body = separator.end()
+    found = [edit.moved(start) for edit in rules.within(data[start : separator.start()], prose=False)]
+    head = _DISPOSITION.search(data, start, separator.start())
+    disposition = head[1] if head else b""
+    content = data[body:end]
+    if _FILE.search(disposition) or not _is_text(content):
+        size = f"{'more than ' if cut else ''}{len(content)} bytes"
+        return [*found, Edit(body, end, b"", f"file, {size}", f"[file, {size}]".encode())]
+    name = _NAME.search(disposition)
+    field = (name[1] or name[2] or b"") if name else b""
+    if rules.names.sensitive_parameter(field[-192:]):
+        return [*found, Edit(body, end, field, "name", MASK)] if is_secret(field, content) else found
+    return [*found, *(edit.moved(body) for edit in rules.within(content))]
+
+
+def _is_text(content: bytes) -> bool:
+    return b"\0" not in content

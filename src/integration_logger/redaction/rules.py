@@ -1,0 +1,38 @@
+"""What one Redactor takes for a secret."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from integration_logger.redaction import json, text
+from integration_logger.redaction.edits import Edit
+from integration_logger.redaction.names import Names
+from integration_logger.redaction.scan import Hits, Scanner
+from integration_logger.redaction.values import SHAPES
+
+_LOOKS_LIKE_JSON: Final = re.compile(rb"\s*+[\[{]")
+
+
+class Rules:
+    """The names and shapes that are masked, and the scan that looks for all of them at once."""
+
+    def __init__(self, names: Iterable[str] = (), keep: Iterable[str] = ()) -> None:
+        self.names = Names(names, keep)
+        self.shapes = SHAPES
+        self._scanner = Scanner(self.names, self.shapes)
+
+    @property
+    def hits(self) -> Hits:
+        """The scan."""
+        return self._scanner.hits
+
+    def within(self, data: bytes, depth: int = 0, *, prose: bool = True) -> list[Edit]:
+        """Return what is secret in a text of unknown syntax that stands within something else."""
+        hits = self.hits(data)
+        if not hits:
+            return []
+        if depth <= text.DEEPEST and _LOOKS_LIKE_JSON.match(data) and json.is_json(data):
+            return json.edits(data, hits, self, depth=depth)
+        return text.edits(data, hits, self, prose=prose, depth=depth)
