@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
@@ -80,8 +81,9 @@ def test_an_unknown_option_would_be_noticed() -> None:
 def served(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
     """Start the tutorial's application on a free port; yield process, address and token."""
     command = [sys.executable, "-m", "uvicorn", "shop:app", "--port", "0"]
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(
-        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={"PYTHONUNBUFFERED": "1"}
+        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
     ) as process:
         try:
             assert process.stdout is not None

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 import inspect
 import re
-import tomllib
 from collections.abc import Callable
 from typing import Any
 
@@ -18,9 +16,10 @@ from integration_logger.capture import Capture, Detached
 from integration_logger.cli import main
 from integration_logger.entry import Entry, Message, Run
 from integration_logger.errors import ConfigurationError
-from integration_logger.health import Health
 from integration_logger.query import FILTERS, Query, Scope
+from integration_logger.stores.base import Store
 from integration_logger.stores.memory import MemoryStore
+from integration_logger.stores.state import State
 from integration_logger.testing import recording
 from integration_logger.viewer import Viewer
 from integration_logger.viewer.render import PROBLEMS
@@ -123,6 +122,19 @@ def test_every_public_name_is_documented() -> None:
     assert missing == []
 
 
+@pytest.mark.parametrize(("heading", "protocol"), [("Store", Store), ("State", State)])
+def test_every_method_of_a_store_is_documented(heading: str, protocol: type) -> None:
+    """Each method of the protocols has a row, and no row is left over."""
+    table = pages.rows("docs/reference/store.md", heading)
+    assert [re.match(r"\w+", pages.codes(row[0])[0])[0] for row in table] == methods(protocol)  # type: ignore[index]
+
+
+def methods(protocol: type) -> list[str]:
+    """Return the public members, properties last."""
+    members = {name: value for name, value in vars(protocol).items() if not name.startswith("_")}
+    return sorted(members, key=lambda name: isinstance(members[name], property))
+
+
 # --- the record -------------------------------------------------------------------------------------
 
 
@@ -186,58 +198,6 @@ def test_every_problem_of_the_browser_is_documented() -> None:
     assert set(pages.listed(API, "Errors")) == set(PROBLEMS)
 
 
-# --- errors -----------------------------------------------------------------------------------------
-
-
-def test_every_error_class_is_documented() -> None:
-    """Each error class has a row, and no row is left over."""
-    found = {n for n, c in vars(errors).items() if isinstance(c, type) and issubclass(c, Exception)}
-    assert set(pages.listed(ERRORS, "Error classes")) == found
-
-
-def test_every_count_of_health_is_documented() -> None:
-    """Each field of the health has a row, and no row is left over."""
-    assert pages.listed(ERRORS, "Health") == [*Health.__struct_fields__]
-
-
-def sources() -> list[ast.Module]:
-    return [ast.parse(path.read_text()) for path in (pages.ROOT / "src").rglob("*.py")]
-
-
-def test_every_warning_is_documented() -> None:
-    """Each text that is sent to the logger ``integration_logger`` has a row, and no row is left over."""
-    found = {
-        argument.value.replace("%s", "…")
-        for tree in sources()
-        for call in ast.walk(tree)
-        if isinstance(call, ast.Call) and getattr(call.func, "attr", "") in ("warning", "warn", "exception", "error")
-        for argument in call.args
-        if isinstance(argument, ast.Constant) and isinstance(argument.value, str) and " " in argument.value
-    }
-    assert set(pages.listed(ERRORS, "Warnings")) == found
-
-
-def test_documented_texts_occur_in_the_code() -> None:
-    """Reasons of loss and findings of ``check`` are those that the code gives."""
-    texts = "".join(
-        node.value
-        for tree in sources()
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    )
-    for heading in ("Why entries are dropped", "Findings of check"):
-        for text in pages.listed(ERRORS, heading):
-            parts = [part.strip() for part in text.split("…") if part.strip(" ():,")]
-            assert [part for part in parts if part not in texts] == [], text
-
-
-def test_what_every_finding_asks_for_is_documented() -> None:
-    """There is a row for each finding of ``check`` that says what to do."""
-    tree = ast.parse(pages.read("src/integration_logger/cli/checks.py"))
-    calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and getattr(n.func, "id", "") == "Finding"]
-    assert len(pages.rows(ERRORS, "Findings of check")) == sum(len(call.args) == 2 for call in calls)
-
-
 # --- the command line -------------------------------------------------------------------------------
 
 
@@ -258,39 +218,3 @@ def written(parameter: click.Parameter) -> list[str]:
     if isinstance(parameter, click.Option):
         return [*parameter.opts, *parameter.secondary_opts]
     return [parameter.metavar or parameter.human_readable_name]
-
-
-# --- the project ------------------------------------------------------------------------------------
-
-
-def test_every_dependency_is_explained() -> None:
-    """Each dependency of run time, of an extra and of the tests has a row, and no row is left over."""
-    project = tomllib.loads(pages.read("pyproject.toml"))
-    extras = project["project"]["optional-dependencies"]
-    for heading, wanted in (
-        ("Run time", project["project"]["dependencies"]),
-        ("Extras", [requirement for listed in extras.values() for requirement in listed]),
-        ("Tests", project["dependency-groups"]["test"]),
-    ):
-        names = {re.match(r"[\w-]+", requirement)[0] for requirement in wanted}  # type: ignore[index]
-        assert set(pages.listed(DEPENDENCIES, heading)) == names, heading
-
-
-def test_documented_extras_exist() -> None:
-    """An extra that a page tells to install is one of the project's."""
-    extras = tomllib.loads(pages.read("pyproject.toml"))["project"]["optional-dependencies"]
-    for page in pages.PAGES:
-        for named in re.findall(r"integration-logger\[(\w+)\]|extra `(\w+)`", page.read_text()):
-            assert "".join(named) in extras, page
-
-
-BOUNDS = pages.rows("docs/explanation/durability.md", "Bounds")
-
-
-@pytest.mark.parametrize(("what", "value", "constant"), BOUNDS, ids=[row[2] for row in BOUNDS])
-def test_documented_bounds_are_those_of_the_code(what: str, value: str, constant: str) -> None:
-    """A bound has the value that the constant named beside it has."""
-    module, _, attribute = pages.codes(constant)[0].rpartition(".")
-    number, unit = value.split()
-    factor = {"KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "s": 1, "ms": 0.001, "entries": 1}[unit]
-    assert float(number) * factor == getattr(__import__(module, fromlist=[attribute]), attribute), what
