@@ -38,17 +38,20 @@ def test_a_short_run_loses_nothing(environment: dict[str, str], tmp_path: Path) 
 
 @pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
 def test_it_ends_cleanly(signal_number: int, environment: dict[str, str], tmp_path: Path) -> None:
-    """The demo is ready within ten seconds, shows its log, and on Ctrl-C ends both processes and its folder."""
+    """The demo is ready within ten seconds, and Ctrl-C ends both processes and its folder under an open log browser."""
     began = time.monotonic()
     with started("demo", "--port", "0", env=environment) as demo:
         address = re.search(r"http://\S+", demo.stdout.readline())
         assert address is not None, demo.stderr.read()
         assert time.monotonic() - began < 10
-        with httpx.Client(trust_env=False, follow_redirects=True) as browser:
-            assert browser.get(address[0]).status_code == 200
         (child,) = child_processes(demo.process.pid)
-        demo.process.send_signal(signal_number)
-        assert demo.process.wait() == 0
+        with httpx.Client(trust_env=False, follow_redirects=True) as browser:
+            page = browser.get(address[0])
+            assert page.status_code == 200
+            with browser.stream("GET", page.url.join("api/stream")) as tail:
+                assert tail.status_code == 200
+                demo.process.send_signal(signal_number)
+                assert demo.process.wait() == 0
         assert demo.stderr.read() == ""
     assert not Path(f"/proc/{child}").exists()
     assert list(tmp_path.iterdir()) == []
