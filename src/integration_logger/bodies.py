@@ -27,6 +27,9 @@ _TEXT_TYPES: Final = frozenset({
 _TEXT_SUFFIXES: Final = ("+json", "+xml", "+yaml", "+json-seq")
 _BOMBS_STOP_AT: Final = 8 * 1024 * 1024
 """Largest zstd window accepted, as RFC 8878 advises."""
+_MOST_CODINGS: Final = 8
+_MOST_MEMBERS: Final = 64
+"""Members of a gzip body, or frames of a zstd body, that are looked at; what follows counts as cut off."""
 
 
 class ContentType:
@@ -129,10 +132,11 @@ def looks_like_text(data: bytes) -> bool:
 def decode(data: bytes, content_encoding: str, limit: int) -> tuple[bytes, bool]:
     """Undo the content codings (RFC 9110, 8.4), last one first; return at most ``limit`` bytes and whether that is all.
 
-    Raises ``ValueError`` for an unknown coding, and each codec's own error for broken data.
+    Raises ``ValueError`` for an unknown coding or too many, and each codec's own error for broken data.
     """
     ended = True
-    for name in reversed([part.strip().lower() for part in content_encoding.split(",")]):
+    names = [part.strip().lower() for part in content_encoding.split(",", _MOST_CODINGS)]
+    for name in reversed(names):
         if name in ("", "identity"):
             continue
         if name not in _DECODERS:
@@ -143,7 +147,16 @@ def decode(data: bytes, content_encoding: str, limit: int) -> tuple[bytes, bool]
 
 
 def _gunzip(data: bytes, limit: int) -> tuple[bytes, bool]:
-    return _inflate(data, limit, zlib.MAX_WBITS | 16)
+    decoded = b""
+    for _ in range(_MOST_MEMBERS):
+        decoder = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        decoded += decoder.decompress(data, limit - len(decoded))
+        data = decoder.unused_data
+        if not decoder.eof or not data.startswith(b"\x1f\x8b"):  # what follows the last member is padding
+            return decoded, decoder.eof
+        if len(decoded) >= limit:
+            break
+    return decoded, False
 
 
 def _undeflate(data: bytes, limit: int) -> tuple[bytes, bool]:
@@ -164,7 +177,18 @@ def _unzstd(data: bytes, limit: int) -> tuple[bytes, bool]:
         io.BytesIO(data), read_across_frames=True
     )
     decoded = reader.read(limit)
-    return decoded, len(decoded) < limit
+    return decoded, len(decoded) < limit and _is_whole_zstd(data)
+
+
+def _is_whole_zstd(data: bytes) -> bool:
+    """Tell whether no frame breaks off; only for data known to be short when decoded."""
+    for _ in range(_MOST_MEMBERS):
+        decoder = zstandard.ZstdDecompressor(max_window_size=_BOMBS_STOP_AT).decompressobj()
+        decoder.decompress(data)
+        data = decoder.unused_data
+        if not decoder.eof or not data:
+            return decoder.eof
+    return False
 
 
 def _unbrotli(data: bytes, limit: int) -> tuple[bytes, bool]:
