@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -139,7 +140,7 @@ def test_the_tutorial_keeps_its_word(tmp_path: Path) -> None:
         assert "NotImplementedError" in failed["traceback"]
         assert succeeded["integration"] == "stripe"
         assert "my-secret-credential" not in str(succeeded)
-        assert "4242424242424242" not in str(succeeded)
+        assert json.loads(succeeded["request"]["body"])["card"] == {"number": "[REDACTED]"}
         for _ in range(5):
             httpx.post(f"{site}/webhooks/stripe", headers=charge, content=body, trust_env=False)
     with served(tmp_path) as (_, site, token):
