@@ -33,7 +33,7 @@ PERCENT: Final = -4
 """Ends an ASCII letter or digit that is written as in URLs."""
 
 # One class for all that may close a name, %5D included, is scanned faster than alternatives are.
-_AFTER_NAME: Final = r"""[-_. $"'`\[\]\s\\)%0-9d]*(?:[:=,}\])>]|%3[ad])"""
+_AFTER_NAME: Final = r"""[-_. $"'`\[\]\s\\)%0-9d]*(?:[:=,}\])<>]|%3[ad])"""
 _IN_TAG: Final = r"""["']?[\s/][^<>]*>"""
 _PARAMETER: Final = r"(?:[?&;#]|\\u0026|%26|%3f)(?:[a-z]+[-_])*(?:{})(?:=|%3d)"
 _CALLBACK: Final = "|code|state"
@@ -66,7 +66,9 @@ class _Search:
     """The scan by the standard library alone."""
 
     def __init__(self, names: Names, shapes: Sequence[Shape]) -> None:
-        self._shapes = shapes
+        self._shapes = [
+            (shape.mark, re.compile(shape.suspect.encode(), re.IGNORECASE if shape.caseless else 0)) for shape in shapes
+        ]
         self._last_words = _LastWords(names)
         parameters = _PARAMETER.format(parameter_pattern(names.in_queries) + _CALLBACK)
         self._patterns = [
@@ -78,9 +80,9 @@ class _Search:
         hits = [(NAME, 0, match.end()) for match in _NAMED.finditer(data) if self._last_words[match[1]]]
         for kind, pattern in self._patterns:
             hits += [(kind, 0, match.end()) for match in pattern.finditer(data)]
-        for kind, shape in enumerate(self._shapes):
-            if shape.mark in data:
-                hits += [(kind, match.start(), match.end()) for match in shape.exact.finditer(data)]
+        for kind, (mark, suspect) in enumerate(self._shapes):
+            if mark in data:
+                hits += [(kind, match.start(), match.end()) for match in suspect.finditer(data)]
         return hits
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from integration_logger.redaction import layers, spans
+from integration_logger.redaction import layers, spans, xml
 from integration_logger.redaction.edits import MASK, Edit, Layer, merge, whole
 from integration_logger.redaction.scan import ESCAPE, NAME, PARAMETER, PERCENT, Hit
 from integration_logger.redaction.values import Shape
@@ -89,7 +89,9 @@ def _named(data: bytes, end: int, rules: Rules, prose: bool) -> list[Edit]:
     if sign == b",":
         return _paired(data, end, rules)
     if sign == b">":
-        return _tagged(data, end, rules)
+        return [*xml.tagged(data, end, rules)]
+    if sign == b"<":
+        return _element(data, end - 1, rules)
     return _assigned(data, end, end - 3, rules, prose) if sign in b"aAdD" else []
 
 
@@ -98,7 +100,7 @@ def _assigned(data: bytes, end: int, sign: int, rules: Rules, prose: bool) -> li
     if not rules.names.sensitive(name):
         return []
     start = _after_gap(data, end)
-    stop = spans.text_value(data, start)
+    stop = spans.text_value(data, start, in_url=end - sign > 1)
     if data[sign : sign + 1] == b":" and data[end : end + 1] in (b" ", b"\t") and data[sign - 1] not in b"\"'`":
         if prose and not _looks_secret(data[start:stop]):
             return []
@@ -121,7 +123,7 @@ def _parameter(data: bytes, end: int, rules: Rules) -> list[Edit]:
     name = name_before(data, sign)
     if not rules.names.sensitive_parameter(name) and not (name in (b"code", b"state") and _is_callback(data, end)):
         return []
-    return _edit(data, end, spans.text_value(data, end), name)
+    return _edit(data, end, spans.text_value(data, end, in_url=end - sign > 1), name)
 
 
 def _is_callback(data: bytes, end: int) -> bool:
@@ -143,8 +145,9 @@ def _paired(data: bytes, end: int, rules: Rules) -> list[Edit]:
     return _edit(data, start, spans.text_value(data, start), name)
 
 
-def _tagged(data: bytes, end: int, rules: Rules) -> list[Edit]:
-    return []
+def _element(data: bytes, end: int, rules: Rules) -> list[Edit]:
+    name = name_before(data, end)
+    return [*xml.named(data, data.rfind(name, 0, end), end, name)] if rules.names.sensitive(name) else []
 
 
 def _after_gap(data: bytes, position: int) -> int:

@@ -25,7 +25,7 @@ class Shape(NamedTuple):
 
 def is_card(number: bytes) -> bool:
     """Tell whether digits have an issuer's prefix and length and satisfy the check of Luhn."""
-    digits = number.translate(None, b" -")
+    digits = number.replace(b"%20", b"").translate(None, b" +-")
     if _ISSUED.fullmatch(digits) is None:
         return False
     return (sum(digits[::-2]) + sum(digits[-2::-2].translate(_DOUBLED)) - 48 * len(digits)) % 10 == 0
@@ -67,9 +67,10 @@ def _key(reason: str, mark: str, more: str, chars: str, least: int, holds: Calla
 _ALNUM: Final = "[A-Za-z0-9]"
 _WORD: Final = "[A-Za-z0-9_-]"
 _HEX: Final = "[0-9a-f]"
-_BEFORE_CARD: Final = "(?:^|[^0-9.])"
+_BEFORE_CARD: Final = "(?:%[0-9A-Fa-f]{2}|^|[^0-9.])"
 _ISSUER: Final = "(?:4[0-9]|5[1-5]|2[2-7]|3[04-9]|6[0245])[0-9]{2}"
-_GROUPED: Final = "[ -][0-9]{4}[ -][0-9]{4}[ -][0-9]{4}|[ -][0-9]{6}[ -][0-9]{4,5}"
+_APART: Final = "(?:[ +-]|%20)"
+_GROUPED: Final = f"(?:{_APART}[0-9]{{4}}){{3}}|{_APART}[0-9]{{6}}{_APART}[0-9]{{4,5}}"
 
 CARD: Final = Shape(
     "card number",

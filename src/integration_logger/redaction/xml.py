@@ -1,0 +1,62 @@
+"""Secrets in the tags of XML and HTML: what stands in a sensitive element, and values beside a sensitive name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from integration_logger.redaction.edits import MASK, Edit
+
+if TYPE_CHECKING:
+    from integration_logger.redaction.rules import Rules
+
+_LONGEST_TAG: Final = 4096
+_TAG: Final = re.compile(rb"<(?:[\w.-]+:)?([\w.-]+)[^<>]*>\Z")
+_ATTRIBUTE: Final = re.compile(rb"""([\w.:-]+)\s*=\s*("[^"]*"|'[^']*')""")
+_NAMING: Final = frozenset((b"name", b"key", b"id", b"field", b"property"))
+_VALUES: Final = frozenset((b"value", b"val", b"content", b"default"))
+_NAME_ELEMENT: Final = re.compile(rb"<(?:[\w.-]+:)?(?:name|key|field|property)(?:\s[^<>]*)?>\s*\Z", re.IGNORECASE)
+_NEXT_ELEMENT: Final = re.compile(rb"</[\w.:-]+\s*>\s*<([\w.:-]+)[^<>]*>")
+
+
+def tagged(data: bytes, end: int, rules: Rules) -> Iterator[Edit]:
+    """Yield what is secret by the tag that ends at ``end``."""
+    start = data.rfind(b"<", max(0, end - _LONGEST_TAG), end)
+    tag = _TAG.match(data, start, end) if start >= 0 else None
+    if tag is None:
+        return
+    attributes = [(match[1].lower(), match) for match in _ATTRIBUTE.finditer(data, start, end)]
+    name = next((m[2][1:-1] for key, m in attributes if key in _NAMING and rules.names.sensitive(m[2][1:-1])), b"")
+    for key, match in attributes:
+        if name and key in _VALUES:
+            yield Edit(match.start(2) + 1, match.end(2) - 1, name, "name")
+    if data[end - 2] != ord("/") and (rules.names.sensitive(tag[1]) or (name and tag[1].lower() not in _HTML)):
+        yield from _content(data, start, end, name or tag[1])
+
+
+_HTML: Final = frozenset(b"a body button div fieldset form h1 h2 h3 input label li main p section select span".split())
+
+
+def named(data: bytes, start: int, end: int, name: bytes) -> Iterator[Edit]:
+    """Yield what stands in the element after ``<name>password</name>``, whose text goes from ``start`` to ``end``."""
+    following = _NEXT_ELEMENT.match(data, end)
+    if following and _NAME_ELEMENT.search(data, max(0, start - _LONGEST_TAG), start):
+        yield from _content(data, data.rfind(b"<", 0, following.end()), following.end(), name)
+
+
+def _content(data: bytes, start: int, end: int, name: bytes) -> Iterator[Edit]:
+    """Yield the edit for all that stands between a tag and the one that closes it."""
+    element = re.match(rb"<([\w.:-]+)", data[start:end])
+    stop = _closing(data, end, element[1]) if element else end
+    if data[end:stop].strip():
+        yield Edit(end, stop, name, "name", MASK)
+
+
+def _closing(data: bytes, position: int, element: bytes) -> int:
+    depth = 1
+    for match in re.finditer(rb"<(/?)%b(?=[\s/>])[^<>]*?(/?)>" % re.escape(element), data[position:]):
+        depth += -1 if match[1] else 0 if match[2] else 1
+        if not depth:
+            return position + match.start()
+    return len(data)

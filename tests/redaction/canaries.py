@@ -1,0 +1,236 @@
+"""Secrets in every place where they have leaked somewhere: each must be gone from every way out.
+
+``CANARIES`` has one entry for each class of secret and each place in which that class can stand. A test of a way
+out (a store, an export, a page) records ``canary.entry()`` and calls ``canary.assert_gone(bytes_that_came_out)``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+from integration_logger.entry import Entry, Message, Run
+from integration_logger.ids import new_id
+
+FRAGMENT = 8
+"""So many bytes of a secret in a row are a leak."""
+
+
+@dataclass(frozen=True)
+class Secret:
+    """One secret: under a name that gives it away, or of a shape that does."""
+
+    kind: str
+    value: str
+    name: str | None = None
+
+    @property
+    def label(self) -> str:
+        return self.name or "note"
+
+
+NAMED = [
+    Secret("password", "hunter2-Kan4rie,vogel", "password"),
+    Secret("password in camelCase", "tr0ub4dor&3-horse", "userPassword"),
+    Secret("api key", "9f8e7d6c5b4a39281706f5e4", "api_key"),
+    Secret("token", "Zx81kQ0pLm44vB2nT7", "accessToken"),
+    Secret("client secret", "c1i3nt~s3cr3t~7788", "client_secret"),
+    Secret("session", "s3ss10n-ab12cd34ef56", "PHPSESSID"),
+    Secret("one-time password", "8842019377", "otp"),
+    Secret("social security number", "078-05-1120", "ssn"),
+]
+SHAPED = [
+    Secret("jwt", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"),
+    Secret("aws key", "AKIAIOSFODNN7EXAMPLE"),
+    Secret("github token", "ghp_16C7e42F292c6912E7710c838347Ae178B4a"),
+    Secret("gitlab token", "glpat-Xf2kQ9vLmN3pR7sT1uWy"),
+    Secret("slack token", "xoxb-263594206564-2343594206574-FGqddMF8t08v8N7Oq4i57vs1"),
+    Secret("stripe key", "sk_live_4eC39HqLyjWDarjtT1zdp7dc"),
+    Secret("google key", "AIzaSyDaGmWKa4JsXZ-HjGw7ISLn_3namBGewQe"),
+    Secret("openai key", "sk-proj-a1B2c3D4e5F6g7H8i9J0k1L2m3N4"),
+    Secret("sendgrid key", "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"),
+    Secret("shopify token", "shpat_0123456789abcdef0123456789abcdef"),
+    Secret("twilio key", "SK0123456789abcdef0123456789abcdef"),
+    Secret("npm token", "npm_7rT9bXq2Lw8Zc5Vn1Ks4Jd6Hf3Gp0Ym7Ua2E"),
+    Secret("card", "4111111111111111"),
+    Secret("card in groups", "5555 5555 5555 4444"),
+    Secret("amex card", "3782-822463-10005"),
+]
+
+Place = Callable[[Secret], dict[str, Any]]
+
+
+def _entry(**fields: Any) -> dict[str, Any]:
+    return fields
+
+
+def _body(body: bytes | str, content_type: str = "application/json", **message: Any) -> dict[str, Any]:
+    data = body.encode() if isinstance(body, str) else body
+    return {"request": Message(body=data, content_type=content_type, size=len(data), **message)}
+
+
+def _header(name: str, value: str, half: str = "request") -> dict[str, Any]:
+    return {half: Message(raw_headers=[(b"Host", b"a.example"), (name.encode(), value.encode())])}
+
+
+ANY: dict[str, Place] = {
+    "query": lambda s: {"url": f"https://a.example/p?x=1&{s.label}={quote(s.value)}&y=2"},
+    "encoded query": lambda s: {"url": f"https://a.example/p?{_percent(s.label)}={_percent(s.value)}"},
+    "fragment": lambda s: {"url": f"https://a.example/#{s.label}={quote(s.value)}&state=1"},
+    "referer": lambda s: _header("Referer", f"https://b.example/?{s.label}={quote(s.value)}"),
+    "location": lambda s: _header("Location", f"/next?a=b&{s.label}={quote(s.value)}", "response"),
+    "link": lambda s: _header("Link", f'<https://b.example/?{s.label}={quote(s.value)}&p=2>; rel="next"', "response"),
+    "cookie": lambda s: _header("Cookie", f"theme=dark; {s.label}={quote(s.value)}"),
+    "set-cookie": lambda s: _header("Set-Cookie", f"{s.label}={quote(s.value)}; Path=/; HttpOnly", "response"),
+    "json": lambda s: _body(json.dumps({"a": 1, s.label: s.value, "b": [2]})),
+    "json, nested": lambda s: _body(json.dumps({"a": [{"b": {"c": [{s.label: s.value}]}}]}, indent=2)),
+    "json, list": lambda s: _body(json.dumps({s.label: [s.value, {"deep": [s.value]}]})),
+    "json, twice": lambda s: _body(f'{{"{s.label}":"first","{s.label}": {json.dumps(s.value)}}}'),
+    "json, escaped value": lambda s: _body(f'{{"{s.label}":"\\"\\\\{_unicode(s.value)}\\"tail-{s.value}"}}'),
+    "json, escaped name": lambda s: _body(f'{{"{_unicode(s.label)}":"{_unicode(s.value)}"}}'),
+    "json in a string": lambda s: _body(json.dumps({"payload": json.dumps({s.label: s.value})})),
+    "json in a string in a string": lambda s: _body(json.dumps([json.dumps([json.dumps({s.label: s.value})])])),
+    "json in a string, hex": lambda s: _body('["' + json.dumps({s.label: s.value}).replace('"', "\\u0022") + '"]'),
+    "url in json": lambda s: _body(json.dumps({"next": f"https://a.example/?{s.label}={quote(s.value)}&page=2"})),
+    "url in json, slashes": lambda s: _body(f'{{"u":"https:\\/\\/a.example\\/?{s.label}={quote(s.value)}"}}'),
+    "graphql": lambda s: _body(json.dumps({"query": "mutation { x }", "variables": {"input": {s.label: s.value}}})),
+    "ndjson": lambda s: _body(f'{{"a":1}}\n{{"{s.label}":{json.dumps(s.value)}}}\n', "application/x-ndjson"),
+    "json as text": lambda s: _body(json.dumps({s.label: s.value}), "text/plain"),
+    "invalid json": lambda s: _body(f'{{"{s.label}": {json.dumps(s.value)}, oops'),
+    "utf-16": lambda s: _body(json.dumps({s.label: s.value}).encode("utf-16"), "application/json; charset=utf-16"),
+    "utf-16, untold": lambda s: _body(json.dumps({s.label: s.value}).encode("utf-16-le")),
+    "latin-1": lambda s: _body(f"é {s.label}={quote(s.value)}".encode("latin-1"), "text/plain; charset=iso-8859-1"),
+    "unknown charset": lambda s: _body(f"é {s.label}={quote(s.value)}".encode("latin-1"), "text/plain; charset=x-y"),
+    "form": lambda s: _body(f"a=1&{s.label}={quote_plus(s.value)}&b=2", "application/x-www-form-urlencoded"),
+    "form, nested": lambda s: _body(f"user%5B{s.label}%5D={quote_plus(s.value)}", "application/x-www-form-urlencoded"),
+    "form, encoded": lambda s: _body(
+        f"{_percent(s.label)}={_percent(s.value)}&a=b", "application/x-www-form-urlencoded"
+    ),
+    "json in a form": lambda s: _body(
+        f"payload={quote_plus(json.dumps({s.label: s.value}))}&a=b", "application/x-www-form-urlencoded"
+    ),
+    "multipart field": lambda s: _multipart(f'name="{s.label}"', s.value),
+    "multipart file": lambda s: _multipart(f'name="upload"; filename="notes.txt"', f"{s.label}={s.value}"),
+    "xml element": lambda s: _body(f"<a><{s.label}>{_xml(s.value)}</{s.label}></a>", "application/xml"),
+    "xml attribute": lambda s: _body(f'<a x="1" {s.label}="{_xml(s.value)}"/>', "text/xml"),
+    "xml pair": lambda s: _body(f'<add key="{s.label}" value="{_xml(s.value)}"/>', "text/xml"),
+    "soap": lambda s: _body(
+        f'<s:E xmlns:s="u"><w:{s.label} t="x"><![CDATA[{s.value}]]></w:{s.label}></s:E>', "application/soap+xml"
+    ),
+    "text": lambda s: _body(f"it said\n{s.label}: {s.value}\nand left", "text/plain"),
+    "event stream": lambda s: _body(f"event: x\ndata: {json.dumps({s.label: s.value})}\n\n", "text/event-stream"),
+    "exception text": lambda s: {"errors": (f"ValueError: bad credentials ({s.label}={quote(s.value)})",)},
+    "exception with a dict": lambda s: {"errors": (f"KeyError: {({'a': 1, s.label: s.value})!r}",)},
+    "exception with headers": lambda s: {"errors": (f"{[(b'host', b'x'), (s.label.encode(), s.value.encode())]!r}",)},
+    "exception with a url": lambda s: {"errors": (f"ConnectError for https://x.example/?{s.label}={quote(s.value)}",)},
+    "traceback": lambda s: {"traceback": f'  File "a.py", line 3\n    login({s.label}={s.value!r})\nLoginError: no\n'},
+    "label": lambda s: {"labels": {s.label: s.value}},
+    "variables": lambda s: {"variables": {"rows": [{"deep": {s.label: s.value}}], "text": f"{s.label}={s.value!r}"}},
+    "savepoint": lambda s: {"run": Run(new_savepoint={s.label: s.value})},
+}
+BY_NAME: dict[str, Place] = {
+    "header": lambda s: _header(f"X-{s.label}", s.value),
+    "json number": lambda s: _body(f'{{"{s.label}": 88420193775566}}'),
+    "json pair": lambda s: _body(json.dumps({"fields": [{"name": s.label, "type": "text", "value": s.value}]})),
+    "json pair, turned": lambda s: _body(json.dumps([{"value": s.value, "key": s.label}])),
+    "json, cut": lambda s: _body(f'{{"a":"b","{s.label}":{json.dumps(s.value)[:-2]}', truncated=True),
+    "form, cut": lambda s: _body(
+        f"a=b&{s.label}={quote_plus(s.value)[:-2]}", "application/x-www-form-urlencoded", truncated=True
+    ),
+    "form, twice": lambda s: _body(f"{s.label}=&{s.label}={quote(s.value)}", "application/x-www-form-urlencoded"),
+}
+BY_SHAPE: dict[str, Place] = {
+    "path": lambda s: {"url": f"https://a.example/files/{quote(s.value)}/x"},
+    "any header": lambda s: _header("X-Note", f"see {s.value} there"),
+    "user agent": lambda s: _header("User-Agent", f"bot/1 ({s.value})"),
+    "json, in a sentence": lambda s: _body(json.dumps({"note": f"use {s.value}, please"})),
+    "json key": lambda s: _body(json.dumps({s.value: 1})),
+    "text, in a sentence": lambda s: _body(f"use {s.value}, please", "text/plain"),
+    "xml text": lambda s: _body(f"<a><b>{s.value}</b></a>", "application/xml"),
+    "operation": lambda s: {"operation": f"find {s.value}"},
+    "user": lambda s: {"user_id": s.value},
+    "correlation id": lambda s: {"trace_id": s.value},
+    "run name": lambda s: {"run": Run(job_name=f"load {s.value}")},
+}
+CREDENTIALS: dict[str, Place] = {
+    "authorization": lambda s: _header("Authorization", f"Bearer {s.value}"),
+    "proxy authorization": lambda s: _header("Proxy-Authorization", f"Basic {s.value}"),
+    "authorization in text": lambda s: {"errors": (f"sent Authorization: Bearer {s.value}",)},
+    "bearer in json": lambda s: _body(json.dumps({"headers": {"x": f"Bearer {s.value}"}})),
+    "bearer in prose": lambda s: {"errors": (f"the call with bearer {s.value} failed",)},
+    "userinfo": lambda s: {"url": f"https://user:{quote(s.value)}@a.example/p"},
+    "userinfo in text": lambda s: {"errors": (f"cannot reach postgres://app:{quote(s.value)}@db.example/x",)},
+    "userinfo in json": lambda s: _body(json.dumps({"dsn": f"amqp://app:{quote(s.value)}@mq.example//"})),
+    "signature": lambda s: _header("X-Hub-Signature-256", f"sha256={s.value}"),
+    "stripe signature": lambda s: _header("Stripe-Signature", f"t=1492774577,v1={s.value}"),
+    "presigned url": lambda s: {"url": f"https://b.s3.amazonaws.com/k?X-Amz-Date=1&X-Amz-Signature={s.value}"},
+    "presigned url in json": lambda s: _body(json.dumps({"get": f"https://x.blob.core.windows.net/k?se=1&sig={s.value}"})),
+    "callback": lambda s: {"url": f"https://a.example/cb?code={s.value}&state={s.value[::-1]}"},
+}
+_CREDENTIAL = Secret("credential", "dXNlcjE6c2VjcmV0LXBhc3N3b3JkLTQy")
+
+
+def _multipart(disposition: str, content: str) -> dict[str, Any]:
+    body = (
+        '--XyZ\r\nContent-Disposition: form-data; name="title"\r\n\r\nhello\r\n'
+        f"--XyZ\r\nContent-Disposition: form-data; {disposition}\r\n\r\n{content}\r\n--XyZ--\r\n"
+    )
+    return _body(body, "multipart/form-data; boundary=XyZ")
+
+
+def _percent(text: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in text.encode())
+
+
+def _unicode(text: str) -> str:
+    return "".join(f"\\u{ord(char):04x}" for char in text)
+
+
+def _xml(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;")
+
+
+@dataclass(frozen=True)
+class Canary:
+    """One secret in one place."""
+
+    secret: Secret
+    place: str
+    fields: Callable[[], dict[str, Any]]
+
+    def __str__(self) -> str:
+        return f"{self.secret.kind}: {self.place}"
+
+    def entry(self) -> Entry:
+        """Return a new entry, not yet redacted, that holds the secret."""
+        fields: dict[str, Any] = {"url": "https://a.example/", **self.fields()}
+        return Entry(
+            id=new_id(),
+            kind="inbound",
+            started_at=datetime(2026, 11, 20, tzinfo=UTC),
+            status="completed",
+            transaction_id=new_id(),
+            **fields,
+        )
+
+    def assert_gone(self, out: bytes) -> None:
+        """Fail where any eight bytes of the secret in a row are in what came out."""
+        value = self.secret.value.encode()
+        for form in {value, value[::-1], quote(value).encode(), json.dumps(self.secret.value)[1:-1].encode()}:
+            for start in range(max(1, len(form) - FRAGMENT + 1)):
+                assert form[start : start + FRAGMENT] not in out, f"{self}: {form[start : start + FRAGMENT]!r} leaked"
+
+
+def _canaries() -> Iterator[Canary]:
+    for secrets, tables in ((NAMED, (ANY, BY_NAME)), (SHAPED, (ANY, BY_SHAPE)), ([_CREDENTIAL], (CREDENTIALS,))):
+        for secret in secrets:
+            for table in tables:
+                for place, fields in table.items():
+                    yield Canary(secret, place, lambda fields=fields, secret=secret: fields(secret))  # type: ignore[misc]
+
+
+CANARIES = [*_canaries()]
