@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+import sys
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -275,6 +276,17 @@ def test_serve_shows_the_log_to_who_has_the_token(url: str) -> None:
         running.process.send_signal(signal.SIGTERM)
         assert running.process.wait() == 0
         assert running.stderr.read() == ""
+
+
+@pytest.mark.parametrize(("command", "extra"), [(["serve", "memory:"], "server"), (["demo"], "demo")])
+def test_a_missing_extra_is_named(command: list[str], extra: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the packages of its extra a command says what to install."""
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    for name in ("serving", "demonstration"):
+        monkeypatch.delitem(sys.modules, f"integration_logger.cli.{name}", raising=False)
+    done = run(*command)
+    assert done.exit_code == 1
+    assert f"pip install 'integration-logger[{extra}]'" in done.stderr
 
 
 # --- purge ------------------------------------------------------------------------------------------
