@@ -1,0 +1,57 @@
+"""How a URL finds its store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from integration_logger.errors import ConfigurationError
+from integration_logger.stores import open_store, safe_url, store_from_url
+from integration_logger.stores.memory import MemoryStore
+from integration_logger.stores.sql import SQLStore
+
+
+def test_a_scheme_names_a_store(tmp_path: Path) -> None:
+    """The stores of the package, and any that is installed with an entry point."""
+    assert isinstance(store_from_url("memory:"), MemoryStore)
+    assert isinstance(store_from_url(f"sqlite:///{tmp_path}/a.db"), SQLStore)
+
+
+def test_a_store_is_taken_as_it_is() -> None:
+    """``open_store`` opens what it is given."""
+    store = MemoryStore()
+    assert open_store(store) is store
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("postgresql://u:p@h/db", r"pip install 'integration-logger\[postgresql\]'"),
+        ("postgresql+psycopg://u:p@h/db", "pip install"),
+        ("mongodb://h", "memory, sqlite"),
+        ("log.db", "sqlite:///"),
+        ("", "sqlite:///"),
+        ("memory:x", "memory:"),
+    ],
+)
+def test_an_unknown_url_says_what_to_do(url: str, says: str) -> None:
+    """What to install, or how to write it."""
+    with pytest.raises(ConfigurationError, match=says):
+        store_from_url(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://ana:s3cret@h/db", "postgresql://ana:***@h/db"),
+        ("postgresql://ana:s3@cr:et@h/db", "postgresql://ana:***@h/db"),
+        ("postgresql://ana@h/db", "postgresql://ana@h/db"),
+        ("postgresql://h/db?user=a&password=s3cret&x=1", "postgresql://h/db?user=a&password=***&x=1"),
+        ("sqlite:////var/a:b@c.db", "sqlite:////var/a:b@c.db"),
+        ("memory:", "memory:"),
+    ],
+)
+def test_a_shown_url_has_no_password(url: str, shown: str) -> None:
+    """Everything else stays readable."""
+    assert safe_url(url) == shown
