@@ -83,13 +83,16 @@ def test_teaches_the_first_line_where_nothing_is(browser: Client) -> None:
     assert "Look at any time" not in browser.get("/?range=all").text
 
 
-def test_offers_to_drop_each_filter_where_nothing_matches(browser: Client) -> None:
+def test_says_how_much_there_would_be_without_each_filter(store: MemoryStore, browser: Client) -> None:
+    store.write([new_entry(status_code=500, method="GET") for _ in range(3)])
     text = browser.get("/?outcome=error&not.method=GET&q=word").text
     assert "Nothing matches" in text
     found = links(text)
     assert "?not.method=GET&q=word" in found
     assert "?outcome=error&q=word" in found
     assert "?outcome=error&not.method=GET" in found
+    assert "<b>none</b>" in text
+    assert "<b>3</b>" in browser.get("/?outcome=error&not.method=GET").text
 
 
 def test_keeps_what_was_typed_and_says_what_is_wrong_with_it(browser: Client) -> None:
@@ -136,7 +139,7 @@ def test_tells_owners_what_is_wrong_with_the_logging(store: MemoryStore) -> None
     }
     text = Client(viewer(store, health=lambda: health)).get("/").text
     assert "the spool is not writable" in text
-    assert "1,200 spool full" in text
+    assert "1,200 entries were lost: spool full." in text
     limited = Client(viewer(store, Principal("bo", role="owner", tenants=["a"]), health=lambda: health)).get("/").text
     assert "the spool is not writable" not in limited
 
@@ -207,6 +210,18 @@ def test_the_pane_shows_bodies_pretty_and_raw(store: MemoryStore) -> None:
     assert 'title="redacted: name &#34;secret&#34;"' in text
     assert "{&#34;a&#34;:1,&#34;secret&#34;:&#34;" in text
     assert text.count('<th scope="row">x-a</th>') == 2
+
+
+def test_the_pane_lays_out_forms(store: MemoryStore) -> None:
+    form = Message(body=b"name=Ana+Ruiz&pin=[REDACTED]", content_type="application/x-www-form-urlencoded", size=28)
+    text = pane(store, request=form, redacted=("request.body.pin: name",))
+    assert '<span class="j-key">name</span>: <span class="j-string">Ana Ruiz</span>' in text
+    assert 'title="redacted: name &#34;pin&#34;"' in text
+
+
+def test_the_pane_leads_to_the_entry_around_it(store: MemoryStore) -> None:
+    parent = new_id()
+    assert f"./entries/{parent}" in links(pane(store, parent_id=parent))
 
 
 def test_the_pane_says_what_is_not_there(store: MemoryStore) -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
+import msgspec
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -21,6 +22,22 @@ from integration_logger.viewer.reading import Reading
 from integration_logger.viewer.render import Renderer
 from integration_logger.viewer.shapes import without_detail
 from integration_logger.viewer.timeline import bucket_seconds, timeline
+
+MOST_HINTS = 8
+
+
+class Hint(msgspec.Struct, frozen=True):
+    """What the list would hold without one of its filters."""
+
+    text: str
+    href: str
+    entries: int
+    more: bool
+
+    @property
+    def count(self) -> str:
+        """The number in words."""
+        return f"more than {self.entries}" if self.more else str(self.entries or "none")
 
 
 class Pages:
@@ -39,12 +56,15 @@ class Pages:
         if state.part == "around":
             return await self._around(request, state)
         entry = await self._reading.entry(state.entry, principal.scope) if state.entry else None
-        values = self._pane_values(entry, principal, "./", state.tab, state.toggle) if entry else {"entry": None}
+        values: dict[str, Any] = {"entry": None}
+        if entry:
+            values = self._pane_values(entry, principal, "./", state.tab, state.toggle)
         if state.part == "pane":
             return self._render.page(request, "pane_only.html", state=state, line=lines.line, **values)
         # The live tail goes on from here. Asked before the list, so that nothing falls between the two.
         newest = await self._reading.newest()
         page = await self._reading.search(state.query)
+        values["hints"] = [] if page.entries or page.in_flight else await self._hints(state, principal)
         return self._list(request, principal, state, page, newest=newest, **values)
 
     async def entry(self, request: Request, principal: Principal) -> Response:
@@ -63,8 +83,17 @@ class Pages:
         values = {"status": status, "problem": str(error), "typed": typed, "entry": None, "newest": 0}
         return self._list(request, principal, state, Page(entries=()), **values)
 
+    async def _hints(self, state: PageState, principal: Principal) -> list[Hint]:
+        """Say for each filter of a list that is empty how much there would be without it, the most first."""
+        found = []
+        for text, pairs in state.relaxed()[:MOST_HINTS]:
+            query = PageState.read(pairs, principal.scope).query
+            page = await self._reading.search(query)
+            found.append(Hint(text, state.href(pairs), len(page.entries), more=page.has_more))
+        return sorted(found, key=lambda hint: -hint.entries)
+
     def _list(self, request: Request, principal: Principal, state: PageState, page: Page, **values: Any) -> Response:
-        defaults = {"problem": None, "typed": state.text, "warnings": self._warnings(principal)}
+        defaults = {"problem": None, "hints": [], "typed": state.text, "warnings": self._warnings(principal)}
         return self._render.page(
             request,
             "calls.html",
@@ -93,6 +122,7 @@ class Pages:
             request,
             "around.html",
             state=state,
+            problem=None,
             groups=sidebar.groups(state, facets, Page(entries=())),
             covered=sidebar.covered(facets),
             timeline=timeline(state, stats, seconds, now) if stats and seconds else None,
@@ -107,7 +137,7 @@ class Pages:
         if health.get("durable") is False and not found:
             found.append("Entries are kept in memory only: they are lost if the process ends.")
         if dropped := health.get("dropped"):
-            found.append(f"Entries were lost: {', '.join(f'{count:,} {reason}' for reason, count in dropped.items())}.")
+            found += [f"{count:,} entries were lost: {reason}." for reason, count in dropped.items()]
         return found
 
 

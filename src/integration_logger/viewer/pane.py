@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 from markupsafe import Markup
@@ -12,7 +13,7 @@ from integration_logger import codec
 from integration_logger.curl import Curl, curl
 from integration_logger.entry import Entry, Message
 from integration_logger.viewer import words
-from integration_logger.viewer.pretty import chips, pretty_json, reasons_by_name
+from integration_logger.viewer.pretty import chips, pretty, pretty_json, reasons_by_name
 
 Link = Callable[[str, str], str]
 """Gives the address of the list with a filter: (field, value)."""
@@ -67,7 +68,7 @@ def pane(entry: Entry, tab: str, *, detail: bool, base: str, link: Link) -> Pane
         tabs=tabs,
         headline=words.headline(entry),
         reasons=[chips(text) for text in words.reasons(entry)],
-        facts=facts(entry, link),
+        facts=facts(entry, base, link),
         traceback=chips(entry.traceback) if entry.traceback and detail else None,
         variables=_variables(entry) if detail else None,
         halves=halves,
@@ -88,7 +89,7 @@ def half(entry: Entry, name: str, message: Message | None, base: str) -> Half:
         notes=_notes(message) if message else [],
         headers=[(chips(n), chips(v, reasons.get(n.lower()))) for n, v in message.headers] if message else [],
         no_headers="There was no answer." if name == "response" and message is None else "None were kept.",
-        pretty=pretty_json(raw, reasons) if raw else None,
+        pretty=pretty(raw, message.content_type, reasons) if raw and message else None,
         raw=None if raw is None else chips(raw),
         curl=curl(entry) if name == "request" else None,
     )
@@ -134,7 +135,7 @@ _RUN = {
 }  # fmt: skip
 
 
-def facts(entry: Entry, link: Link) -> list[Fact]:
+def facts(entry: Entry, base: str, link: Link) -> list[Fact]:
     """Return the lines of the overview; values that can be filtered by lead to their like."""
     found = _timing(entry)
     if entry.url:
@@ -145,7 +146,7 @@ def facts(entry: Entry, link: Link) -> list[Fact]:
         if (value := getattr(entry, field))
     ]
     found += [Fact(title, chips(value)) for title, field in _PLAIN if (value := getattr(entry, field))]
-    found += _run(entry) + _labels(entry, link) + _links(entry, link)
+    found += _run(entry) + _labels(entry, link) + _links(entry, base, link)
     return found
 
 
@@ -179,12 +180,16 @@ def _labels(entry: Entry, link: Link) -> list[Fact]:
             continue
         for text in [value] if isinstance(value, str) else value:
             if name == "source_name" and _leads_somewhere(address := entry.labels.get("source_url")):
-                found.append(Fact("source_name", chips(text), str(address), "Go to where it came from", outside=True))
+                found.append(Fact("Source", chips(text), str(address), "Go to where it came from", outside=True))
             else:
-                found.append(Fact(chips(name), chips(text), link(f"label.{name}", text), "Show its like"))
+                found.append(Fact(chips(_title(name)), chips(text), link(f"label.{name}", text), "Show its like"))
     if "source_name" not in entry.labels and _leads_somewhere(address := entry.labels.get("source_url")):
-        found.append(Fact("source_url", str(address), str(address), "Go to where it came from", outside=True))
+        found.append(Fact("Source", str(address), str(address), "Go to where it came from", outside=True))
     return found
+
+
+def _title(label: str) -> str:
+    return label.replace("_", " ").capitalize() if label.isidentifier() and label.islower() else label
 
 
 def _leads_somewhere(address: object) -> bool:
@@ -195,8 +200,10 @@ def _leads_somewhere(address: object) -> bool:
     return own_path or words.is_web_url(address)
 
 
-def _links(entry: Entry, link: Link) -> list[Fact]:
+def _links(entry: Entry, base: str, link: Link) -> list[Fact]:
     found = []
+    if entry.parent_id:
+        found.append(Fact("Made in", entry.parent_id, f"{base}entries/{quote(entry.parent_id)}", "The entry around it"))
     if entry.attempt > 1:
         found.append(Fact("Attempt", str(entry.attempt)))
     if entry.transaction_id != entry.id or entry.attempt > 1:

@@ -86,9 +86,13 @@ class PageState(msgspec.Struct, frozen=True, kw_only=True):
         """Return the address of the page that continues below a cursor."""
         return self.href(cursor=cursor)
 
-    def drop(self, name: str, value: str) -> str:
-        """Return the address without one filter."""
-        return self.href([pair for pair in self.pairs() if pair != (name, value)])
+    def relaxed(self) -> list[tuple[str, Pairs]]:
+        """Return what each filter says, with the parameters that remain without it."""
+        pairs = self.pairs()
+        found = [(text, [p for p in pairs if p != (name, value)]) for text, name, value in self.filters]
+        if self.query.text or self.query.not_text:
+            found.append(("search words", [p for p in pairs if p[0] != "q"]))
+        return found
 
     def toggle(self, field: str, value: str) -> str:
         """Return the address with a filter switched on, or off where it is on."""
@@ -103,10 +107,6 @@ class PageState(msgspec.Struct, frozen=True, kw_only=True):
         if pair in pairs:
             return self.href([p for p in pairs if p != pair])
         return self.href([p for p in pairs if p != (field, value)] + [pair])
-
-    def without(self, *names: str) -> str:
-        """Return the address without the named parameters."""
-        return self.href([(n, v) for n, v in self.pairs() if n not in names])
 
     def in_range(self, key: str) -> str:
         """Return the address of another range of time."""
@@ -144,6 +144,13 @@ class PageState(msgspec.Struct, frozen=True, kw_only=True):
         if since and till:
             return f"{_short(since)} to {_short(till)}"
         return f"Since {_short(since)}" if since else f"Until {_short(till)}"
+
+    @property
+    def range_words(self) -> str:
+        """The range as a part of a sentence."""
+        if self.range == "all":
+            return "at any time"
+        return "in this stretch of time" if self.range == "custom" else f"of the {self.range_text.lower()}"
 
     @property
     def earlier(self) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from urllib.parse import unquote_plus
 
 from markupsafe import Markup, escape
 
@@ -13,15 +14,37 @@ MASK = "[REDACTED]"
 LIMIT = 512 * 1024
 """Longer texts are shown raw only."""
 
-_TOKEN = re.compile(r"""("(?:[^"\\]|\\.)*"?)|(-?\d[\d.eE+-]*)|(true|false|null)\b|([{}\[\],:])|\s+|(.)""", re.DOTALL)
+_TOKEN = re.compile(
+    r"""("(?:[^"\\]|\\.|\\\Z)*"?)"""
+    r"|(-?\d[\d.eE+-]*|-\Z)"
+    r"|((?:true|false|null)\b|[tfn][a-z]{0,3}\Z)"
+    r"|([{}\[\],:])|\s+|(.)",
+    re.DOTALL,
+)
+"""String, number, word, sign, and what is none of them; the last token of a text may be cut."""
 _DEPTH = 200
 
 
-def pretty_json(text: str, reasons: dict[str, str]) -> Markup | None:
-    """Lay JSON out in lines, every token as it was written, even where the text is cut; None where it is not JSON.
+def pretty(text: str, content_type: str | None, reasons: dict[str, str]) -> Markup | None:
+    """Lay a body out; None where it is best shown as it is. ``reasons`` says for names why their value is masked."""
+    if (content_type or "").lower().startswith("application/x-www-form-urlencoded"):
+        return pretty_form(text, reasons)
+    return pretty_json(text, reasons)
 
-    ``reasons`` says for names why their value is masked.
-    """
+
+def pretty_form(text: str, reasons: dict[str, str]) -> Markup | None:
+    """Lay a form out, a line for each field; None where it is none."""
+    if len(text) > LIMIT or "=" not in text:
+        return None
+    lines = []
+    for pair in text.split("&"):
+        name, _, value = (unquote_plus(part) for part in pair.partition("="))
+        lines.append(Markup("{}: {}").format(_span("key", name), chips(value, reasons.get(name.lower()), "string")))
+    return Markup("\n").join(lines)
+
+
+def pretty_json(text: str, reasons: dict[str, str]) -> Markup | None:
+    """Lay JSON out in lines, every token as it was written, even where the text is cut; None where it is not JSON."""
     if len(text) > LIMIT or not text.lstrip().startswith(("{", "[")):
         return None
     parts: list[str | Markup] = []

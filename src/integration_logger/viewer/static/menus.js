@@ -44,8 +44,9 @@ function nameTheme() {
 
 // The form is written in UTC for readers without scripts; here it speaks the reader's own time.
 function showLocal() {
-  const form = document.querySelector("[data-local-times]");
+  const form = document.querySelector("[data-local-times='']");
   if (!form) return;
+  form.dataset.localTimes = "shown";
   for (const input of form.querySelectorAll("input[type='datetime-local']")) {
     if (input.value) input.value = toLocal(`${input.value}Z`);
   }
