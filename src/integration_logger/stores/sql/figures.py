@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Final
 
 import msgspec
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import ColumnElement, Connection, bindparam, func, select
 
 from integration_logger.query import Query, Scope, field_values
 from integration_logger.stores.base import EXAMINED, Facets, Info, Stats
@@ -18,18 +19,19 @@ from integration_logger.stores.sql.schema import VERSION, blocks, entries, minut
 from integration_logger.stores.sql.search import collect, stretches
 from integration_logger.stores.sql.sqlite import SQLite
 from integration_logger.stores.sql.where import is_exact, where
-from integration_logger.stores.sql.write import name_key
+from integration_logger.stores.sql.write import ANY, name_key
 
 _OUTCOMES: Final = {status: outcome for outcome, status in STATUSES_BY_OUTCOME.items()}
 _MINUTE: Final = 60_000_000  # microseconds
+_WITHIN: Final = entries.c.seq.between(bindparam("low"), bindparam("high"))
 
 
 def stats(connection: Connection, query: Query, last_seq: int, seconds: float) -> Stats:
     """Count by stretches of time; durations of the newest matches."""
     query = msgspec.structs.replace(query, cursor=None, order="desc")
-    newest, _ = collect(connection, query, last_seq, EXAMINED)
-    durations = [entry.duration for entry in newest if entry.duration is not None]
-    return Stats(buckets=buckets(_tallies(connection, query, last_seq), seconds), **percentiles(durations))
+    durations = [*islice(_durations(connection, query, last_seq), EXAMINED)]
+    spread = percentiles([duration for duration in durations if duration is not None])
+    return Stats(buckets=buckets(_tallies(connection, query, last_seq), seconds), **spread)
 
 
 def facets(connection: Connection, query: Query, last_seq: int, fields: Sequence[str]) -> Facets:
@@ -38,6 +40,17 @@ def facets(connection: Connection, query: Query, last_seq: int, fields: Sequence
     newest, rest = collect(connection, query, last_seq, EXAMINED)
     counts = {field: by_frequency(v for entry in newest for v in field_values(entry, field)) for field in fields}
     return Facets(counts=counts, covered=len(newest), complete=rest is None)
+
+
+def _durations(connection: Connection, query: Query, last_seq: int) -> Iterator[float | None]:
+    if not is_exact(query):
+        for found, _ in stretches(connection, query, last_seq):
+            yield from (entry.duration for entry in found)
+        return
+    statement = select(entries.c.duration).where(_WITHIN, *where(query)).order_by(entries.c.seq.desc())
+    for low, high in ranges(connection, query, last_seq):
+        stamps = connection.scalars(statement, {"low": low, "high": high})
+        yield from (None if stamp is None else stamp / 1e6 for stamp in stamps)
 
 
 def _tallies(connection: Connection, query: Query, last_seq: int) -> Iterator[Tally]:
@@ -58,17 +71,23 @@ def _tallies(connection: Connection, query: Query, last_seq: int) -> Iterator[Ta
 def _rolled_up(connection: Connection, scope: Scope, first: int | None, end: int | None) -> Iterator[Tally]:
     columns = minutes.c
     found = select(columns.minute, columns.status, columns.status_class, func.sum(columns.entries))
-    for column, names in ((columns.tenant, scope.tenants), (columns.application, scope.applications)):
-        if isinstance(names, frozenset):
-            found = found.where(column.in_(sorted(map(name_key, names))))
+    found = found.where(*_of_scope(scope)).group_by(columns.minute, columns.status, columns.status_class)
     if first is not None:
         found = found.where(columns.minute >= first)
     if end is not None:
         found = found.where(columns.minute < end)
-    for minute, status, of_class, count in connection.execute(
-        found.group_by(columns.minute, columns.status, columns.status_class)
-    ):
+    for minute, status, of_class, count in connection.execute(found):
         yield Tally(minute * 60, _OUTCOMES.get(status), of_class, count)
+
+
+def _of_scope(scope: Scope) -> Iterator[ColumnElement[bool]]:
+    limits = ((minutes.c.tenant, scope.tenants), (minutes.c.application, scope.applications))
+    limited = any(isinstance(names, frozenset) for _, names in limits)
+    for column, names in limits:
+        if isinstance(names, frozenset):
+            yield column.in_(sorted(map(name_key, names)))
+        else:
+            yield column != ANY if limited else column == ANY
 
 
 def _scanned(connection: Connection, query: Query, last_seq: int) -> Iterator[Tally]:
@@ -76,8 +95,7 @@ def _scanned(connection: Connection, query: Query, last_seq: int) -> Iterator[Ta
         for found, _ in stretches(connection, query, last_seq):
             yield from (Tally(e.started_at.timestamp(), e.outcome, status_class(e.status_code)) for e in found)
         return
-    within = entries.c.seq.between(bindparam("low"), bindparam("high"))
-    statement = select(entries.c.started_at, entries.c.status, entries.c.status_code).where(within, *where(query))
+    statement = select(entries.c.started_at, entries.c.status, entries.c.status_code).where(_WITHIN, *where(query))
     for low, high in ranges(connection, query, last_seq):
         rows = connection.execute(statement, {"low": low, "high": high})
         counts = Counter((started_at // _MINUTE, status, code) for started_at, status, code in rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, Final
 
 from sqlalchemy import Connection, Select, bindparam, select
@@ -63,10 +64,12 @@ def stretches(
 ) -> Iterator[tuple[list[Entry], int]]:
     """Yield the matches of one stretch of ``seq`` after the other, up to ``limit`` and one of each, and its end."""
     statement, exact = _statement(query, limit, whole=whole), is_exact(query)
+    most = None if limit is None else limit + 1
     for low, high in ranges(connection, query, last_seq):
-        rows = connection.execute(statement, {"low": low, "high": high})
-        read = (unpack(from_row(row[:-1]), row[-1]) if whole else from_row(row) for row in rows)
-        yield [*(read if exact else filter(query.matches, read))], low if query.order == "desc" else high
+        with connection.execute(statement, {"low": low, "high": high}) as rows:
+            read = (unpack(from_row(row[:-1]), row[-1]) if whole else from_row(row) for row in rows)
+            found = [*islice(read if exact else filter(query.matches, read), most)]
+        yield found, low if query.order == "desc" else high
 
 
 def _statement(query: Query, limit: int | None, *, whole: bool) -> Select[Any]:

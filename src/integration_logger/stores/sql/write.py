@@ -149,8 +149,15 @@ def name_key(name: str | None) -> str:
     return "-" if name is None else f"+{name}"
 
 
+ANY: Final = "*"
+"""Stands for all tenants and applications together: most readers see everything, and ask for a sum only."""
+
+
 def _count(database: SQLite, connection: Connection, counts: Counter[MinuteKey], sign: int = 1) -> None:
-    rows = [(*key, sign * count) for key, count in counts.items()]
+    sums: Counter[MinuteKey] = Counter()
+    for (minute, _, _, status, of_class), count in counts.items():
+        sums[minute, ANY, ANY, status, of_class] += count
+    rows = [(*key, sign * count) for key, count in (*counts.items(), *sums.items())]
     database.upsert(connection, minutes, rows, add=("entries",))
     if sign < 0:
         touched = {key[0] for key in counts}
