@@ -6,7 +6,9 @@ import atexit
 import os
 import threading
 import weakref
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from time import monotonic, sleep
 from typing import Any, Final, Literal, Self
 
@@ -15,19 +17,20 @@ import msgspec
 from integration_logger import options
 from integration_logger.adapters.asgi import ASGIApp, ASGIMiddleware, Labels
 from integration_logger.adapters.paths import Patterns
+from integration_logger.background import Background
 from integration_logger.capture import Capture, Detached
 from integration_logger.context import current
-from integration_logger.errors import ConfigurationError
 from integration_logger.health import Health
+from integration_logger.memory_queue import MemoryQueue
 from integration_logger.processors import Processor
 from integration_logger.proxies import TrustedProxies
 from integration_logger.recorder import ConstantLabels, Recorder
 from integration_logger.redaction import Redactor
 from integration_logger.retention import Retention
-from integration_logger.shipper import Shipper, ShipperThread
-from integration_logger.spool import MemoryQueue, Spool, SpoolWriter
-from integration_logger.stores import safe_url, store_from_url
+from integration_logger.shipper import Shipper
+from integration_logger.spool import RETRY_SECONDS, Spool, SpoolWriter
 from integration_logger.stores.base import Store
+from integration_logger.trouble import Trouble
 from integration_logger.viewer import Viewer
 from integration_logger.viewer.access import Authorize
 
@@ -35,6 +38,8 @@ MAX_BODY: Final = 64 * 1024
 """Bytes kept of each body; the true size is always recorded."""
 CLOSE_SECONDS: Final = 2.0
 """How long the end of the process waits for the last entries to reach the store; the rest stays on the spool."""
+WAKE_EVERY: Final = 0.1
+"""Seconds between two reminders while ``flush`` waits."""
 
 
 class IntegrationLogger:
@@ -61,22 +66,25 @@ class IntegrationLogger:
         self.enabled = store is not None
         self.retention = options.read_retention(retention)
         self._ship = options.one_of("ship", ship, ("thread", None))
-        self._owns_store = not hasattr(store, "write")
-        self.store: Store = store_from_url(store or "memory:") if store is None or isinstance(store, str) else store
-        self._url = safe_url(store) if isinstance(store, str) else f"{type(store).__module__}.{type(store).__name__}"
+        self._owns_store = store is None or isinstance(store, str)
+        self.store = options.read_store(store)
+        self._url = options.store_name(store)
         self._spool = options.read_spool(spool, store)
         self._writer = self._make_writer()
         self._queue = MemoryQueue() if self._writer is None else self._writer.memory
+        self._shipped: Counter[str] = Counter()
         self._shipper = self._make_shipper()
-        self._thread: ShipperThread | None = None
-        self._closed = False
+        self._background: Background | None = None
+        self._starting = Trouble()
+        self._start_at = 0.0
+        self._exiting = False
         self._lock = threading.Lock()
         self.recorder = Recorder(
             self._writer or self._queue,
-            redact or Redactor(),
-            max_body=options.read_bytes("max_body", max_body),
+            options.read_redactor(redact),
+            max_body=options.read_max_body(max_body),
             processors=options.read_callables("processors", processors),
-            labels=labels,
+            labels=options.read_labels(labels),
             trusted_proxies=TrustedProxies(trusted_proxies) if trusted_proxies else None,
             start=self.start,
         )
@@ -89,14 +97,7 @@ class IntegrationLogger:
         Without ``INTEGRATION_LOGGER_STORE`` nothing is recorded. An unknown variable with this prefix raises
         ``ConfigurationError``, so that a misspelt one is not passed over in silence.
         """
-        prefix = "INTEGRATION_LOGGER_"
-        found = {k.removeprefix(prefix).lower(): v for k, v in (environ or os.environ).items() if k.startswith(prefix)}
-        if unknown := found.keys() - {"store", "spool", "retention", "max_body"}:
-            raise ConfigurationError(f"unknown environment variable {prefix}{min(unknown).upper()}")
-        given: dict[str, Any] = {name: found[name] for name in ("spool", "retention") if found.get(name)}
-        if found.get("max_body"):
-            given["max_body"] = options.read_whole_number(f"{prefix}MAX_BODY", found["max_body"])
-        return cls(found.get("store") or None, **given)
+        return cls(**options.read_environment(os.environ if environ is None else environ))
 
     # --- adapters -----------------------------------------------------------------------------------
 
@@ -144,17 +145,28 @@ class IntegrationLogger:
     # --- running ------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Begin shipping; called by the first record, the host's start-up and the first look at the log."""
+        """Begin shipping; called by the first record, the host's start-up and the first look at the log.
+
+        Never raises. A logger that was closed begins anew.
+        """
         if self.recorder.started_in != os.getpid():
             with self._lock:
                 self._start()
 
     def _start(self) -> None:
-        if self.recorder.started_in == os.getpid() or self._closed:
+        if self.recorder.started_in == os.getpid() or self._exiting or monotonic() < self._start_at:
             return
-        if self._ship == "thread" and self.enabled:
-            self._thread = ShipperThread(self._shipper, self._writer, fsync=self._spool.fsync if self._spool else None)
-            atexit.register(_close_at_exit, weakref.ref(self))
+        if self.enabled and (self._ship or self._writer):
+            fsync = self._spool.fsync if self._spool else None
+            background = Background(self._writer, self._shipper if self._ship else None, fsync=fsync)
+            try:
+                background.start()
+            except RuntimeError as error:  # the system has no thread left: what is recorded waits
+                self._start_at = monotonic() + RETRY_SECONDS
+                self._starting.warn("shipping could not be started, entries wait on the spool: %s", str(error))
+                return
+            self._background = background
+        self._starting.end()
         self.recorder.started_in = os.getpid()
 
     def flush(self, timeout: float = 5.0) -> bool:
@@ -164,23 +176,38 @@ class IntegrationLogger:
         """
         self.start()
         deadline = monotonic() + timeout
+        woken_at = 0.0
         while not self._settled():
-            if monotonic() >= deadline:
+            now = monotonic()
+            if now >= deadline:
                 return False
-            if self._thread is not None:
-                self._thread.wake()
+            if self._background is not None and now - woken_at >= WAKE_EVERY:
+                woken_at = now
+                self._background.wake()
             sleep(0.005)
         return True
 
     def _settled(self) -> bool:
-        if self._thread is None or self._writer is None:
+        if self._ship is None:
+            if self._writer is None:
+                self._ship_here()
             return not len(self._queue)
-        return self._writer.shipped()
+        return (self._writer.shipped() if self._writer else not len(self._queue)) and not self._shipper.deleted
+
+    def _ship_here(self) -> None:
+        """Ship what waits in memory, where there is no thread to do so."""
+        with suppress(Exception), self._lock:
+            while self._shipper.ship():
+                pass
 
     def health(self) -> Health:
         """Return what was kept and lost since this process began, and what is wrong now."""
-        recorder, shipped, writer = self.recorder, self._shipper.counts, self._writer
-        problems = [p for p in (writer and writer.problem, self._shipper.problem) if p]
+        recorder, writer, background = self.recorder, self._writer, self._background
+        troubles = [self._starting, *([writer.trouble] if writer else [])]
+        troubles += [background.shipping, background.purging] if background else []
+        problems = [trouble.text for trouble in troubles if trouble.text is not None]
+        if newer := len(self._shipper.newer):
+            problems.append(f"segments of the spool that a newer version wrote, and only that can ship: {newer}")
         return Health(
             captured=recorder.captured,
             dropped=dict(recorder.dropped),
@@ -188,60 +215,83 @@ class IntegrationLogger:
             failed=recorder.failures["failed"],
             redaction_failed=recorder.failures["redaction_failed"],
             labels_failed=recorder.failures["labels_failed"],
-            shipped=shipped["shipped"],
-            rejected=shipped["rejected"],
-            corrupt=shipped["corrupt"],
-            backlog_bytes=self._shipper.backlog,
-            durable=writer is not None and writer.problem is None,
+            shipped=self._shipped["shipped"],
+            rejected=self._shipped["rejected"],
+            corrupt=self._shipped["corrupt"],
+            backlog_bytes=self._shipper.backlog + self._queue.bytes,
+            durable=writer is not None and writer.durable,
             problems=tuple(problems),
         )
 
     def close(self, timeout: float = CLOSE_SECONDS) -> None:
-        """Ship what is left, for at most ``timeout`` seconds, and stop; what remains waits on the spool."""
-        if self._closed:
-            return
-        if self._thread is not None and self._shipper.problem is None:
-            self.flush(timeout)
-        self._closed = True
-        if self._writer is not None:
-            self._writer.close()
-        if self._thread is not None:
-            self._thread.stop(timeout)
+        """Ship what is left, for at most ``timeout`` seconds, and stop; what remains waits on the spool.
+
+        Does nothing if that has been done. What is recorded later begins anew.
+        """
+        with self._lock:
+            background, self._background = self._background, None
+            shipper, self._shipper = self._shipper, self._make_shipper()
+            self.recorder.started_in = 0
+        if background is None:
+            self._without_threads(shipper)
+        elif not background.stop(timeout):
+            return  # a thread waits for the store or the disk: it is left to itself, with what it has open
         if self._owns_store:
             self.store.close()
+
+    def _without_threads(self, shipper: Shipper) -> None:
+        if self._writer is not None:
+            self._writer.close()
+        else:
+            self._ship_here()
+        shipper.close()
+
+    def _close_at_exit(self, timeout: float) -> None:
+        self._exiting = True
+        self.close(timeout)
+        if left := len(self._queue):
+            Trouble().warn("the process ends, and entries that were in memory only are lost: %s", str(left))
 
     def _make_writer(self) -> SpoolWriter | None:
         if self._spool is None or self._spool.folder is None:
             return None
-        return SpoolWriter(self._spool.folder, self._url, max_bytes=self._spool.max_bytes)
+        fsync = self._spool.fsync is not None
+        return SpoolWriter(self._spool.folder, self._url, max_bytes=self._spool.max_bytes, fsync=fsync)
 
     def _make_shipper(self) -> Shipper:
         folder = None if self._writer is None else self._writer.folder
-        return Shipper(self.store, self.retention, url=self._url, folder=folder, memory=self._queue)
+        return Shipper(
+            self.store, self.retention, url=self._url, folder=folder, memory=self._queue, counts=self._shipped
+        )
 
     def _after_fork(self) -> None:
-        """In a forked child: the threads are gone and the files are the parent's."""
+        """In a forked child: the threads are gone, the files are the parent's, and so is what it has counted."""
         self._lock = threading.Lock()
-        self._thread = None
-        self._shipper.close()
-        self._shipper = self._make_shipper()
+        self._background = None
         self._queue.clear()
         if self._writer is not None:
             self._writer.after_fork()
+        self._shipped.clear()
+        self._shipper = self._make_shipper()
+        recorder = self.recorder
+        recorder.started_in = recorder.captured = recorder.discarded = 0
+        recorder.dropped.clear()
+        recorder.failures.clear()
 
 
 _loggers: weakref.WeakSet[IntegrationLogger] = weakref.WeakSet()
 
 
 def _after_fork() -> None:
-    for logger in _loggers:
+    for logger in [*_loggers]:
         logger._after_fork()
 
 
+def _close_all() -> None:
+    ends_at = monotonic() + CLOSE_SECONDS
+    for logger in [*_loggers]:
+        logger._close_at_exit(max(0.0, ends_at - monotonic()))
+
+
 os.register_at_fork(after_in_child=_after_fork)
-
-
-def _close_at_exit(reference: weakref.ref[IntegrationLogger]) -> None:
-    logger = reference()
-    if logger is not None:
-        logger.close()
+atexit.register(_close_all)

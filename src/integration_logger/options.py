@@ -4,17 +4,48 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import platformdirs
 
 from integration_logger.errors import ConfigurationError
+from integration_logger.recorder import ConstantLabels
+from integration_logger.redaction import Redactor
 from integration_logger.retention import Retention, read_period
+from integration_logger.segments import MAX_FRAME
 from integration_logger.spool import Spool
-from integration_logger.stores import safe_url
+from integration_logger.stores import safe_url, store_from_url
 from integration_logger.stores.base import Store
+
+LARGEST_MAX_BODY: Final = MAX_FRAME // 4
+"""Two bodies of this size and all the rest of an entry are not too large for the spool."""
+
+_SQLITE: Final = "sqlite:///"
+_PREFIX: Final = "INTEGRATION_LOGGER_"
+
+
+def read_store(store: str | Store | None) -> Store:
+    """Return the store; for None one in memory, which stays empty."""
+    if store is None or isinstance(store, str):
+        return store_from_url(store or "memory:")
+    if not all(callable(getattr(store, name, None)) for name in ("open", "write", "search", "close")):
+        raise ConfigurationError(f"store takes a URL such as sqlite:///integration-logs.db or a Store, not {store!r}")
+    return store
+
+
+def store_name(store: str | Store | None) -> str:
+    """Return what a spool's manifest calls the store: its URL without password, the same from every folder."""
+    url = store if isinstance(store, str) else getattr(store, "url", f"{type(store).__module__}.{type(store).__name__}")
+    if path := _sqlite_path(url):
+        return f"{_SQLITE}{path}"
+    return safe_url(url)
+
+
+def _sqlite_path(url: str) -> Path | None:
+    path = url.removeprefix(_SQLITE).partition("?")[0] if url.startswith(_SQLITE) else ""
+    return Path(path).absolute() if path else None
 
 
 def read_spool(spool: str | os.PathLike[str] | Spool | None, store: str | Store | None) -> Spool | None:
@@ -22,19 +53,21 @@ def read_spool(spool: str | os.PathLike[str] | Spool | None, store: str | Store 
     if spool is None or store is None:
         return None
     chosen = spool if isinstance(spool, Spool) else Spool(spool)
-    if chosen.folder is not None:
-        return chosen
-    folder = default_folder(store)
-    return None if folder is None else Spool(folder, max_bytes=chosen.max_bytes, fsync=chosen.fsync)
+    folder = chosen.folder or default_folder(store)
+    # absolute, because the host may go to another folder later
+    return None if folder is None else Spool(folder.absolute(), max_bytes=chosen.max_bytes, fsync=chosen.fsync)
 
 
 def default_folder(store: str | Store) -> Path | None:
-    """Return where the spool of a store lies unless said otherwise: beside a SQLite file, else in the state folder."""
+    """Return where the spool of a store lies unless said otherwise: beside a SQLite file, else in the state folder.
+
+    A store that does not say its URL has none, for another application's may not say it either.
+    """
     url = store if isinstance(store, str) else getattr(store, "url", "memory:")
     if url.startswith("memory:"):
         return None
-    if url.startswith("sqlite:///") and (path := url.removeprefix("sqlite:///").partition("?")[0]):
-        return Path(f"{path}.spool")
+    if (path := _sqlite_path(url)) is not None:
+        return path.with_name(f"{path.name}.spool")
     digest = hashlib.sha256(safe_url(url).encode()).hexdigest()[:16]
     return platformdirs.user_state_path("integration-logger") / digest
 
@@ -48,17 +81,24 @@ def read_retention(retention: Retention | str | None) -> Retention:
     return Retention(retention)
 
 
-def read_bytes(name: str, value: int) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise ConfigurationError(f"{name} takes a number of bytes, not {value!r}")
+def read_max_body(value: int) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= LARGEST_MAX_BODY:
+        raise ConfigurationError(f"max_body takes a number of bytes up to {LARGEST_MAX_BODY}, not {value!r}")
     return value
 
 
-def read_whole_number(name: str, value: str) -> int:
-    try:
-        return int(value)
-    except ValueError:
-        raise ConfigurationError(f"{name} takes a whole number, not {value!r}") from None
+def read_redactor(redactor: Redactor | None) -> Redactor:
+    if redactor is None:
+        return Redactor()
+    if not callable(getattr(redactor, "redact", None)):
+        raise ConfigurationError(f"redact takes a Redactor, not {redactor!r}")
+    return redactor
+
+
+def read_labels(labels: ConstantLabels | None) -> ConstantLabels | None:
+    if labels is None or callable(labels) or isinstance(labels, Mapping):
+        return labels
+    raise ConfigurationError(f"labels takes a mapping, or a callable that returns one, not {labels!r}")
 
 
 def one_of(name: str, value: Any, allowed: Sequence[Any]) -> Any:
@@ -71,3 +111,17 @@ def read_callables(name: str, values: Sequence[Any]) -> Sequence[Any]:
     if not isinstance(values, list | tuple) or not all(callable(value) for value in values):
         raise ConfigurationError(f"{name} takes a list of callables, not {values!r}")
     return tuple(values)
+
+
+def read_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    """Return what ``INTEGRATION_LOGGER_*`` variables say, as arguments of ``IntegrationLogger``."""
+    found = {name.removeprefix(_PREFIX): value for name, value in environ.items() if name.startswith(_PREFIX)}
+    if unknown := found.keys() - {"STORE", "SPOOL", "RETENTION", "MAX_BODY"}:
+        raise ConfigurationError(f"unknown environment variable {_PREFIX}{min(unknown)}")
+    given: dict[str, Any] = {name.lower(): value for name, value in found.items() if value}
+    if "max_body" in given:
+        try:
+            given["max_body"] = int(given["max_body"])
+        except ValueError:
+            raise ConfigurationError(f"{_PREFIX}MAX_BODY takes a whole number, not {given['max_body']!r}") from None
+    return {"store": None} | given

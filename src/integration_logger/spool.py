@@ -1,37 +1,37 @@
 """The spool: local files that take every entry before its call is complete, and survive ``kill -9``.
 
-Writing needs no lock and no network: one ``write`` to an append-only segment of this process. Where the folder
-cannot be written, entries wait in bounded memory; where the spool is full, the newest are dropped and counted.
+Writing needs no network and waits for nobody: one ``write`` to an append-only segment of this process. Where the
+folder cannot be written, entries wait in bounded memory; where the spool is full, the newest are dropped and counted.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import threading
-from collections import deque
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 from typing import Final
 
+from integration_logger.descriptors import Descriptor
 from integration_logger.errors import ConfigurationError
-from integration_logger.segments import (
-    MAX_FRAME,
-    SEGMENT_BYTES,
-    Segment,
-    frame,
-    segments,
-    shipped_to,
-    write_private,
-)
+from integration_logger.folders import claim_folder, folder_bytes
+from integration_logger.folders import read_manifest as read_manifest
+from integration_logger.memory_queue import MEMORY_BYTES as MEMORY_BYTES
+from integration_logger.memory_queue import MemoryQueue
+from integration_logger.segments import MAX_FRAME, SEGMENT_BYTES, Segment, frame, shipped_to
+from integration_logger.trouble import Trouble, describe
 
 SEGMENT_SECONDS: Final = 30.0
 """A segment that is shipped and older than this is followed by a new one, so that no entry outlives its erasure."""
-MEMORY_BYTES: Final = 16 * 1024 * 1024
-"""Entries held in memory where there is no spool, or it cannot be written."""
 RETRY_SECONDS: Final = 1.0
 """Pause before a folder that failed is tried again."""
-MANIFEST: Final = "manifest.json"
+GRANT_BYTES: Final = 256 * 1024
+"""What a process may write before it measures the folder again, where the folder is nearly full."""
+FULL_SECONDS: Final = 0.05
+"""Pause before a folder that is full is measured again."""
+SAVED_AT_ONCE: Final = 1000
+"""Entries that are put back from memory to the spool in one go."""
 
 
 class Spool:
@@ -56,64 +56,32 @@ class Spool:
         self.fsync = fsync
 
 
-class MemoryQueue:
-    """Entries in bounded memory, for those who go without a spool and for folders that cannot be written."""
-
-    def __init__(self, max_bytes: int = MEMORY_BYTES) -> None:
-        self.max_bytes = max_bytes
-        self._payloads: deque[bytes] = deque()
-        self._bytes = 0
-        self._lock = threading.Lock()
-
-    def append(self, payload: bytes) -> str | None:
-        """Keep one encoded entry; return None, or why it was dropped."""
-        with self._lock:
-            if self._bytes + len(payload) > self.max_bytes:
-                return "memory full"
-            self._payloads.append(payload)
-            self._bytes += len(payload)
-        return None
-
-    def peek(self, limit: int) -> list[bytes]:
-        """Return the oldest entries without removing them."""
-        with self._lock:
-            return [self._payloads[i] for i in range(min(limit, len(self._payloads)))]
-
-    def remove(self, count: int) -> None:
-        """Remove the oldest entries, now that they are in the store."""
-        with self._lock:
-            for _ in range(count):
-                self._bytes -= len(self._payloads.popleft())
-
-    def clear(self) -> None:
-        """Forget everything: in a forked child it is the parent's."""
-        self._lock = threading.Lock()
-        self._payloads.clear()
-        self._bytes = 0
-
-    def __len__(self) -> int:
-        return len(self._payloads)
-
-
 class SpoolWriter:
     """The writing end of a spool folder in one process."""
 
-    def __init__(self, folder: Path, store: str, *, max_bytes: int) -> None:
+    def __init__(self, folder: Path, store: str, *, max_bytes: int, fsync: bool = False) -> None:
         self.folder = folder
         self.store = store
         """URL of the store that the entries are for, without password; the manifest names it."""
         self.max_bytes = max_bytes
         self.memory = MemoryQueue()
-        self.problem: str | None = None
-        """Why the folder cannot be written; None while all is well."""
+        self.trouble = Trouble()
+        self._fsync = fsync
+        self._segment_bytes = min(SEGMENT_BYTES, max_bytes // 8)
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        self._changing = threading.Lock()
+        """Held while the segment in use changes; not while a frame is written."""
         self._segment: Segment | None = None
         self._spare: Segment | None = None
-        self._opened_at = 0.0
-        self._retry_at = 0.0
+        self._opened_at = self._retry_at = self._measure_at = 0.0
         self._room = 0
-        self._measured_at = -1.0
+        """Bytes that may be written before the folder is measured again."""
         self._sealed: list[tuple[Path, int]] = []
         """Former segments that may not be shipped yet, and where they end."""
+        self._unsynced: list[Descriptor] = []
+        """Former segments since the last sync, where there are syncs."""
 
     def append(self, payload: bytes) -> str | None:
         """Append one encoded entry; return None, or the reason why it was dropped."""
@@ -123,124 +91,187 @@ class SpoolWriter:
             return "too large"
         if self._room < length and not self._has_room(length):
             return "spool full"
+        segment = self._segment
         try:
             while True:
-                segment = self._segment
-                if segment is None or segment.end > SEGMENT_BYTES:
+                if segment is None or segment.end > self._segment_bytes:
                     segment = self._next_segment(segment)
-                written = segment.append(data)
-                if written:
-                    break
-            if written == length:
-                self._room -= length
-                return None
-            problem = "disk full"
+                    if segment is None:
+                        break
+                if segment.append(data):
+                    self._room -= length
+                    return None
+                segment = self._segment
         except OSError as error:
-            problem = error.strerror or str(error)
-        self._fail(problem)
+            self._fail(segment, error)
         return self.memory.append(payload)
 
-    def _fail(self, problem: str) -> None:
-        self.problem = problem
-        self._retry_at = monotonic() + RETRY_SECONDS
-        self._retire(self._segment)
+    @property
+    def durable(self) -> bool:
+        """Whether what was appended, and what will be, outlives this process."""
+        return not len(self.memory) and (self.trouble.text is None or self._segment is not None)
 
-    def _retire(self, segment: Segment | None) -> None:
-        """Take a segment out of use, if it is the one in use."""
-        if segment is not None and segment is self._segment:
-            self._segment = None
-            self._sealed = [mark for mark in self._sealed if not shipped_to(*mark)] + [(segment.path, segment.seal())]
+    def _has_room(self, needed: int) -> bool:
+        """Measure the folder, which other processes write too, and take a part of what is free."""
+        began = monotonic()
+        if began >= self._measure_at:
+            free = self.max_bytes - folder_bytes(self.folder)
+            self._room = min(free, max(free // 16, GRANT_BYTES, needed))
+            pause = 20 * (monotonic() - began)
+            if self._room < needed:
+                pause = max(pause, FULL_SECONDS)
+                self.seal(older_than=0.0)  # what is shipped of it shall not take up room
+            self._measure_at = began + pause
+        return self._room >= needed
 
-    def _next_segment(self, former: Segment | None) -> Segment:
+    # --- the segment in use -------------------------------------------------------------------------
+
+    def _next_segment(self, former: Segment | None) -> Segment | None:
+        """Return the segment to write to, a new one where that can be had; None where there is none at all."""
         if monotonic() < self._retry_at:
-            raise OSError(0, self.problem)
-        self._retire(former)
-        spare, self._spare = self._spare, None
-        if spare is None:
-            self._prepare()
-            spare = Segment(self.folder)
-        spare.publish()
+            return former
+        # who has a segment does not wait for the one that opens the next; who has none must
+        if not self._changing.acquire(blocking=former is None):
+            return former
+        try:
+            if self._segment is not None and self._segment is not former:
+                return self._segment
+            self._swap(self._open_segment())
+            self.trouble.end()
+            return self._segment
+        except OSError as error:
+            self._failed(error)
+            return former
+        finally:
+            self._changing.release()
+
+    def _open_segment(self) -> Segment:
+        segment, self._spare = self._spare, None
+        attempts = 3  # somebody may delete the folder, or what has no name yet, at just this moment
+        while True:
+            try:
+                if segment is None:
+                    claim_folder(self.folder, self.store)
+                    segment = Segment(self.folder)
+                segment.publish()
+            except (FileNotFoundError, BlockingIOError):
+                segment = None
+                attempts -= 1
+                if not attempts:
+                    raise
+            else:
+                return segment
+
+    def _swap(self, fresh: Segment | None) -> None:
+        former, self._segment = self._segment, fresh
         self._opened_at = monotonic()
-        self._segment, self.problem = spare, None
-        return spare
+        if former is not None:
+            if self._fsync:
+                self._unsynced.append(former.file)
+            self._sealed.append((former.path, former.seal()))
+
+    def _fail(self, segment: Segment | None, error: OSError) -> None:
+        with self._changing:
+            if self._segment is segment:
+                self._swap(None)
+            self._failed(error)
+
+    def _failed(self, error: OSError) -> None:
+        self._retry_at = monotonic() + RETRY_SECONDS
+        self._warn(describe(error))
+
+    def _warn(self, text: str) -> None:
+        self.trouble.warn("the spool cannot be used, entries wait in memory: %s", text)
+
+    # --- away from the request path -----------------------------------------------------------------
+
+    def keep(self) -> None:
+        """Do what is due now and then; called by one thread, many times a second."""
+        self._leave_deleted()
+        self.seal()
+        with suppress(OSError):  # without it the next segment costs more, no more than that
+            self.make_ready()
+        self._save_memory()
+
+    def _leave_deleted(self) -> None:
+        segment = self._segment
+        if segment is not None and not segment.file.is_at(segment.path):
+            with self._changing:
+                if self._segment is segment:
+                    self._swap(None)
+            self._warn("a segment was deleted while in use")
+
+    def seal(self, *, older_than: float = SEGMENT_SECONDS) -> None:
+        """Let the next entry begin a new segment, if this one has been in use for long; does nothing otherwise."""
+        with self._changing:
+            segment = self._segment
+            if segment is not None and segment.end and monotonic() - self._opened_at >= older_than:
+                self._swap(None)
 
     def make_ready(self) -> None:
         """Have the next segment ready before it is needed, where there is much traffic and room for it."""
         segment = self._segment
         if segment is None or self._spare is not None or segment.end < SEGMENT_BYTES // 4:
             return
-        if self.max_bytes >= 8 * SEGMENT_BYTES and self._has_room(SEGMENT_BYTES):
-            spare = Segment(self.folder)
+        if self.max_bytes - folder_bytes(self.folder) < 8 * SEGMENT_BYTES:
+            return
+        spare = Segment(self.folder)
+        try:
             spare.fill()
-            self._spare = spare
+        except OSError:
+            spare.discard()
+            return
+        self._spare = spare
 
-    def _prepare(self) -> None:
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        manifest = self.folder / MANIFEST
-        if not manifest.exists():
-            write_private(manifest, json.dumps({"store": self.store, "version": 1}).encode())
-        elif (other := read_manifest(self.folder)) != self.store:
-            raise OSError(0, f"the spool folder belongs to another store ({other})")
-
-    def _has_room(self, needed: int) -> bool:
-        """Measure the folder, which other processes write too, at most every 50 ms."""
-        now = monotonic()
-        if now - self._measured_at > 0.05:
-            self._measured_at = now
-            self._room = self.max_bytes - folder_bytes(self.folder)
-        return self._room >= needed
-
-    def seal(self, *, older_than: float = SEGMENT_SECONDS) -> None:
-        """Let the next entry begin a new segment, if this one has been in use for long; does nothing otherwise."""
-        segment = self._segment
-        if segment is not None and segment.end and monotonic() - self._opened_at >= older_than:
-            self._retire(segment)
+    def _save_memory(self) -> None:
+        """Put on the spool what had to wait in memory."""
+        for payload in self.memory.peek(SAVED_AT_ONCE):
+            if self.append(payload) is not None:
+                break
+            self.memory.remove([payload])
+            if self.trouble.text is not None:  # it went to the end of the queue
+                break
 
     def sync(self) -> None:
-        """Force what was written to the disk."""
-        segment = self._segment
+        """Force what was written to the disk, and the names of its files."""
+        with self._changing:
+            segment = self._segment
+            files, self._unsynced = self._unsynced, []
         if segment is not None:
-            os.fdatasync(segment.file.number)
+            files.append(segment.file)
+        try:
+            for file in files:
+                os.fdatasync(file.number)
+            if files:
+                folder = Descriptor(self.folder, os.O_RDONLY | os.O_DIRECTORY)
+                os.fsync(folder.number)
+                folder.close()
+        except OSError as error:  # what this file holds may not get to the disk any more: begin another one
+            self._fail(segment, error)
 
     def shipped(self) -> bool:
         """Tell whether everything that this process appended until now is in the store."""
-        segment = self._segment
-        marks = [*self._sealed] if segment is None else [*self._sealed, (segment.path, segment.end)]
-        return not len(self.memory) and all(shipped_to(*mark) for mark in marks)
+        with self._changing:
+            segment = self._segment
+            while self._sealed and shipped_to(*self._sealed[0]):
+                del self._sealed[0]
+            if self._sealed or len(self.memory):
+                return False
+        return segment is None or (shipped_to(segment.path, segment.end) and segment.path.exists())
 
     def close(self) -> None:
         """Give up the segment; a shipper may finish and delete it."""
-        self._retire(self._segment)
-        if self._spare is not None:
-            self._spare.path.unlink(missing_ok=True)
-            self._spare = None
+        if self._fsync:
+            self.sync()
+        with self._changing:
+            self._swap(None)
+            self._unsynced.clear()
+            spare, self._spare = self._spare, None
+        if spare is not None:
+            spare.discard()
 
     def after_fork(self) -> None:
-        """In a forked child: leave the parent's segments and locks alone and begin anew."""
-        for segment in (self._segment, self._spare):
-            if segment is not None:
-                segment.file.close()
-        self._segment = self._spare = None
-        self._sealed, self._room = [], 0
+        """In a forked child: leave the parent's segments alone and begin anew; their files are closed by now."""
+        self._begin_anew()
         self.memory.clear()
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:
-        return 0
-
-
-def folder_bytes(folder: Path) -> int:
-    """Return the bytes in all segments of a folder."""
-    return sum(_size(path) for path in segments(folder))
-
-
-def read_manifest(folder: Path) -> str | None:
-    """Return which store a spool folder is for, or None where it does not say."""
-    try:
-        store = json.loads((folder / MANIFEST).read_bytes()).get("store")
-    except (OSError, ValueError, AttributeError):
-        return None
-    return store if isinstance(store, str) else None
+        self.trouble.end()

@@ -1,0 +1,117 @@
+"""The threads of one logger: one keeps its spool in order, one ships, one deletes what has expired."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import UTC, datetime
+from time import monotonic
+from typing import Final
+
+from integration_logger.errors import StoreError
+from integration_logger.shipper import INTERVAL, LONGEST_PAUSE, PURGE_EVERY, Shipper
+from integration_logger.spool import SpoolWriter
+from integration_logger.threads import Worker
+from integration_logger.trouble import Trouble, describe
+
+KEEP_EVERY: Final = 0.1
+"""Seconds between two looks at the segment in use."""
+ASK_TO_PURGE_EVERY: Final = PURGE_EVERY / 60
+"""Seconds between two tries to be the one process that purges."""
+CLAIM: Final = "purge"
+
+
+class Background:
+    """Runs what the request path does not wait for: ``start`` it once, ``stop`` it once."""
+
+    def __init__(self, writer: SpoolWriter | None, shipper: Shipper | None, *, fsync: float | None = None) -> None:
+        self.shipping = Trouble()
+        self.purging = Trouble()
+        self._writer = writer
+        self._shipper = shipper
+        self._fsync = fsync
+        self._pause = INTERVAL
+        self._synced_at = self._ends_at = monotonic()
+        self._keeping = [Worker("keeper", self._keep)] if writer else []
+        self._shipping = [Worker("shipper", self._ship, self._ship_last)] if shipper else []
+        self._purging = [Worker("purger", self._purge)] if shipper else []
+
+    def start(self) -> None:
+        """Start the threads; raises ``RuntimeError`` where the system has none left, and leaves none running."""
+        try:
+            for worker in (*self._keeping, *self._shipping, *self._purging):
+                worker.start()
+        except RuntimeError:
+            self.stop(0)
+            raise
+
+    def wake(self) -> None:
+        """Have the spool and the store looked at now."""
+        for worker in (*self._keeping, *self._shipping):
+            worker.wake()
+
+    def stop(self, timeout: float) -> bool:
+        """Give up the segment, ship what is left and end; return whether all that took at most ``timeout`` seconds."""
+        self._ends_at = monotonic() + timeout
+        _stop(self._keeping, self._ends_at)
+        if self._writer is not None:
+            self._writer.close()
+        return _stop([*self._shipping, *self._purging], self._ends_at)
+
+    def _keep(self) -> float:
+        if self._writer is None:
+            return KEEP_EVERY
+        self._writer.keep()
+        if self._fsync is None:
+            return KEEP_EVERY
+        if monotonic() - self._synced_at >= self._fsync:
+            self._synced_at = monotonic()
+            self._writer.sync()
+        return min(KEEP_EVERY, self._fsync)
+
+    def _ship(self) -> float:
+        shipper = self._shipper
+        try:
+            if shipper is not None:
+                shipper.ship()
+        except BaseException as error:  # whatever the store or the disk does, it is tried again
+            text = str(error) if isinstance(error, StoreError) else describe(error)
+            self.shipping.warn("shipping to the store failed, entries wait on the spool: %s", text)
+            self._pause = min(self._pause * 2, LONGEST_PAUSE)
+            return self._pause
+        self.shipping.end()
+        self._pause = INTERVAL
+        return 0 if shipper is not None and shipper.more else INTERVAL
+
+    def _ship_last(self) -> None:
+        """Ship the segment that was just given up, unless the store is known to be away."""
+        while self.shipping.text is None and self._ship() == 0 and monotonic() < self._ends_at:
+            pass
+        if self._shipper is not None:
+            self._shipper.close()
+
+    def _purge(self) -> float:
+        shipper = self._shipper
+        if shipper is None or not shipper.active or self.shipping.text is not None:
+            return 1.0
+        try:
+            state = shipper.store.state
+            if state.claim(CLAIM, PURGE_EVERY):
+                try:
+                    shipper.store.purge(datetime.now(UTC))
+                except BaseException:
+                    with suppress(Exception):
+                        state.release(CLAIM)
+                    raise
+        except BaseException as error:
+            text = str(error) if isinstance(error, StoreError) else describe(error)
+            self.purging.warn("deleting expired entries failed: %s", text)
+        else:
+            self.purging.end()
+        return ASK_TO_PURGE_EVERY
+
+
+def _stop(workers: list[Worker], ends_at: float) -> bool:
+    for worker in workers:
+        worker.stop()
+    ended = [worker.join(max(0.0, ends_at - monotonic())) for worker in workers]
+    return all(ended)

@@ -1,0 +1,138 @@
+"""From encoded entries to the store: dates them, writes them in batches, and finds those that cannot be stored.
+
+What the store refuses for what it holds is found by halving the batch, set aside in ``rejected/``, and stored as
+a stub of its metadata.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from integration_logger import codec
+from integration_logger.aside import set_aside
+from integration_logger.entry import Entry
+from integration_logger.errors import StoreError
+from integration_logger.ids import new_id
+from integration_logger.retention import Retention
+from integration_logger.stores.base import Store
+
+PROBES: Final = 32
+"""Parts of a batch that may fail in a row for no known reason; after that it is the store, not an entry."""
+
+
+class Delivery:
+    """Puts entries into a store."""
+
+    def __init__(self, store: Store, retention: Retention, rejected: Path | None, counts: Counter[str]) -> None:
+        self.store = store
+        self.retention = retention
+        self.rejected = rejected
+        """Folder for what cannot be stored; None where there is no disk."""
+        self.counts = counts
+        self.opened = False
+
+    def open(self) -> None:
+        """Create or upgrade the store, if that has not been done; raises ``StoreError`` while it is away."""
+        if not self.opened:
+            self.store.open()
+            self.opened = True
+
+    def deliver(self, payloads: Sequence[bytes]) -> None:
+        """Have every entry stored, or set aside; raises while the store is away, and may then be called again."""
+        entries = [entry for payload in payloads if (entry := self._read(payload)) is not None]
+        if not entries:
+            return
+        try:
+            self.open()
+            self._write(entries)
+        except Exception:
+            self.opened = False  # it may have been removed, and has to be made anew
+            raise
+
+    def _read(self, payload: bytes) -> Entry | None:
+        try:
+            return self.retention.date(codec.decode(payload))
+        except Exception:  # one entry that cannot be read must not hold up those behind it
+            self._set_aside(payload, new_id())
+            return None
+
+    def _write(self, entries: Sequence[Entry]) -> None:
+        search = _Search(self.store)
+        search.write(entries)
+        if search.error is not None and not any(map(self._write_stub, search.doubtful)):
+            raise search.error
+        refused = [*search.refused, *search.doubtful]
+        for entry in refused:
+            self._write_stub(entry)
+            self._set_aside(codec.encode(entry), entry.id)
+        self.counts["shipped"] += len(entries) - len(refused)
+
+    def _write_stub(self, entry: Entry) -> bool:
+        """Store what is known of a refused entry; return whether the store took it, or said why not."""
+        known = {name: getattr(entry, name) for name in _ALWAYS}
+        errors = ("the store refused the entry; it was set aside by the shipper",)
+        for names in (_IF_POSSIBLE, ()):
+            more = {name: getattr(entry, name) for name in names}
+            try:
+                self.store.write([Entry(**known, **more, transaction_id=entry.id, has_errors=True, errors=errors)])
+            except StoreError as error:
+                if not error.data_error:
+                    raise
+            except Exception:  # noqa: S112 - as it was with the entry itself
+                continue
+            else:
+                return True
+        return False
+
+    def _set_aside(self, payload: bytes, name: str) -> None:
+        self.counts["rejected"] += 1
+        if self.rejected is not None:
+            set_aside(self.rejected, f"{name}.bin", payload)
+
+
+_ALWAYS: Final = ("id", "kind", "started_at", "status", "status_code", "duration", "expires_at")
+_IF_POSSIBLE: Final = ("tenant", "application", "integration", "operation", "method", "host", "route", "error_type")
+
+
+class _Search:
+    """One batch on its way into the store, halved wherever that raises."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.refused: list[Entry] = []
+        """What the store cannot take."""
+        self.doubtful: list[Entry] = []
+        """What raised for no known reason. If the store takes another entry after it, the store is well."""
+        self.error: Exception | None = None
+        """Of the last doubtful one."""
+        self._in_a_row = 0
+
+    def write(self, entries: Sequence[Entry]) -> None:
+        """Store all that can be stored; raise ``StoreError`` while the store is away."""
+        try:
+            self.store.write(entries)
+        except StoreError as error:
+            if not error.data_error:
+                raise
+            self._divide(entries, self.refused)
+        except Exception as error:
+            self.error = error
+            self._in_a_row += 1
+            if self._in_a_row > PROBES:
+                raise
+            self._divide(entries, self.doubtful)
+        else:
+            self._in_a_row, self.error = 0, None
+            self.refused += self.doubtful
+            self.doubtful.clear()
+
+    def _divide(self, entries: Sequence[Entry], found: list[Entry]) -> None:
+        if len(entries) == 1:
+            found.append(entries[0])
+        else:
+            middle = len(entries) // 2
+            self.write(entries[:middle])
+            self.write(entries[middle:])

@@ -1,0 +1,73 @@
+"""What belongs to a spool folder as a whole: which store it is for, how full it is, what the dead have left in it."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from integration_logger.aside import write_private
+from integration_logger.descriptors import Descriptor
+from integration_logger.ids import new_id
+from integration_logger.segments import POSITION, SEGMENT, UNNAMED
+
+MANIFEST: Final = "manifest.json"
+
+
+def claim_folder(folder: Path, store: str) -> None:
+    """Make the folder and note which store it is for; raise ``OSError`` where it is another one's."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if (other := read_manifest(folder)) is None:
+        _write_manifest(folder, store)
+        other = read_manifest(folder)
+    if other != store:
+        raise OSError(0, f"the spool folder belongs to another store ({other})")
+
+
+def read_manifest(folder: Path) -> str | None:
+    """Return which store a spool folder is for, or None where it does not say."""
+    try:
+        store = json.loads((folder / MANIFEST).read_bytes()).get("store")
+    except (OSError, ValueError, AttributeError):
+        return None
+    return store if isinstance(store, str) else None
+
+
+def _write_manifest(folder: Path, store: str) -> None:
+    """Put the manifest there whole, and only if no other process does so at the same time."""
+    draft = folder / f".{MANIFEST}-{new_id()}"
+    try:
+        write_private(draft, json.dumps({"store": store, "version": 1}).encode())
+        try:
+            os.link(draft, folder / MANIFEST)
+        except FileExistsError:
+            if read_manifest(folder) is None:  # damaged: it says nothing that could be lost
+                draft.replace(folder / MANIFEST)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def folder_bytes(folder: Path) -> int:
+    """Return the bytes in all segments of a folder, those made ready included."""
+    found = 0
+    with suppress(FileNotFoundError), os.scandir(folder) as files:
+        for file in files:
+            if file.name.endswith((SEGMENT, UNNAMED)):
+                with suppress(FileNotFoundError):
+                    found += file.stat(follow_symlinks=False).st_size
+    return found
+
+
+def tidy(folder: Path) -> None:
+    """Delete what dead processes left: segments made ready and never used, positions of segments that have gone."""
+    for path in [*folder.iterdir()]:
+        if path.suffix == UNNAMED:
+            with suppress(OSError):
+                file = Descriptor(path, os.O_RDONLY)
+                if file.lock():
+                    path.unlink()
+                file.close()
+        elif path.suffix == POSITION and not path.with_suffix(SEGMENT).exists():
+            path.unlink(missing_ok=True)
