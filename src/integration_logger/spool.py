@@ -181,7 +181,7 @@ class SpoolWriter:
         self._warn(describe(error))
 
     def _warn(self, text: str) -> None:
-        self.trouble.warn("the spool cannot be used, entries wait in memory: %s", text)
+        self.trouble.warn("the spool cannot be written, entries wait in memory: %s", text)
 
     # --- away from the request path -----------------------------------------------------------------
 
