@@ -87,8 +87,6 @@ class Recorder:
         if capture.discarded:
             return
         try:
-            if self.started_in != getpid():
-                self.start()
             try:
                 entry = capture.finish()
                 if self.labels is not None:
@@ -109,6 +107,8 @@ class Recorder:
             else:
                 self.dropped[dropped] += 1
                 self.warn("dropped", "an entry was dropped: %s", dropped)
+            if self.started_in != getpid():  # last, so that an entry is kept although nothing can be shipped
+                self.start()
         except Exception as error:
             self.failed(error)
 
