@@ -20,7 +20,6 @@ from integration_logger.stores.base import Page
 from integration_logger.stores.memory import MemoryStore
 from integration_logger.viewer import Principal, poller, tail
 from integration_logger.viewer.poller import Poller, Window
-from integration_logger.viewer.reading import Reading
 from integration_logger.viewer.tail import Tail
 from tests.viewer.server import Client, new_entry, serving, viewer
 
@@ -283,7 +282,7 @@ def test_works_under_trio(store: Counting) -> None:
     store.write([new_entry()])
 
     async def read() -> bytes:
-        response = await Tail(Reading(store)).follow(Query(scope=EVERYTHING, cursor=0), None)
+        response = await Tail(store).follow(Query(scope=EVERYTHING, cursor=0), None)
         body = b""
 
         async def receive() -> Any:

@@ -13,8 +13,8 @@ from integration_logger.curl import curl
 from integration_logger.entry import KINDS, STATUSES, Entry
 from integration_logger.entry import Message as Half
 from integration_logger.query import DEFAULT_LIMIT, FILTERS, MAX_LIMIT, Query
+from integration_logger.stores.base import Store
 from integration_logger.viewer.access import Principal
-from integration_logger.viewer.reading import Reading
 from integration_logger.viewer.render import Renderer, json_response
 from integration_logger.viewer.shapes import list_item, whole
 from integration_logger.viewer.tail import Tail
@@ -27,15 +27,15 @@ _FILE_TYPES = {"application/json": "json", "text/plain": "txt", "text/csv": "csv
 class Api:
     """Answers the routes below ``/api``."""
 
-    def __init__(self, reading: Reading, render: Renderer, tail: Tail) -> None:
-        self._reading = reading
+    def __init__(self, store: Store, render: Renderer, tail: Tail) -> None:
+        self._store = store
         self._render = render
         self._tail = tail
 
-    async def entries(self, request: Request, principal: Principal) -> Response:
+    def entries(self, request: Request, principal: Principal) -> Response:
         """One page of the list."""
         query = Query.parse(request.query_params.multi_items(), principal.scope)
-        page = await self._reading.search(query)
+        page = self._store.search(query)
         return json_response({
             "items": [list_item(entry) for entry in page.entries],
             "in_flight": [list_item(entry) for entry in page.in_flight],
@@ -43,23 +43,23 @@ class Api:
             "has_more": page.has_more,
         })  # fmt: skip
 
-    async def entry(self, request: Request, principal: Principal) -> Response:
+    def entry(self, request: Request, principal: Principal) -> Response:
         """One entry, whole."""
-        return json_response(whole(await self._find(request, principal), detail=principal.may("detail")))
+        return json_response(whole(self._find(request, principal), detail=principal.may("detail")))
 
-    async def request_body(self, request: Request, principal: Principal) -> Response:
+    def request_body(self, request: Request, principal: Principal) -> Response:
         """The body that was sent, as a file."""
-        entry = await self._find(request, principal, permission="detail")
+        entry = self._find(request, principal, permission="detail")
         return _file(entry, "request", entry.request)
 
-    async def response_body(self, request: Request, principal: Principal) -> Response:
+    def response_body(self, request: Request, principal: Principal) -> Response:
         """The body that came back, as a file."""
-        entry = await self._find(request, principal, permission="detail")
+        entry = self._find(request, principal, permission="detail")
         return _file(entry, "response", entry.response)
 
-    async def curl(self, request: Request, principal: Principal) -> Response:
+    def curl(self, request: Request, principal: Principal) -> Response:
         """The command that repeats the request, as text; its notes go before it as comments."""
-        command = curl(await self._find(request, principal, permission="detail"))
+        command = curl(self._find(request, principal, permission="detail"))
         if command.text is None:
             raise HTTPException(404, command.notes[0])
         return PlainTextResponse("".join(f"# {note}\n" for note in command.notes) + command.text + "\n")
@@ -69,7 +69,7 @@ class Api:
         query = Query.parse(request.query_params.multi_items(), principal.scope)
         return await self._tail.follow(query, request.headers.get("last-event-id"))
 
-    async def meta(self, request: Request, principal: Principal) -> Response:
+    def meta(self, request: Request, principal: Principal) -> Response:
         """What this log browser is, who reads, and what can be asked."""
         return json_response({
             "title": self._render.title,
@@ -85,16 +85,16 @@ class Api:
             "limit": {"default": DEFAULT_LIMIT, "max": MAX_LIMIT},
         })  # fmt: skip
 
-    async def health(self, request: Request, principal: Principal) -> Response:
+    def health(self, request: Request, principal: Principal) -> Response:
         """How the logger itself is doing; not for readers who see some tenants only."""
         if principal.limited:
             raise HTTPException(403)
         return json_response(self._render.health())
 
-    async def _find(self, request: Request, principal: Principal, permission: str | None = None) -> Entry:
+    def _find(self, request: Request, principal: Principal, permission: str | None = None) -> Entry:
         if permission and not principal.may(permission):
             raise HTTPException(403)
-        entry = await self._reading.entry(request.path_params["id"], principal.scope)
+        entry = self._store.get(request.path_params["id"], principal.scope)
         if entry is None:
             raise HTTPException(404)
         return entry

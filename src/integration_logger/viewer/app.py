@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
@@ -23,14 +24,14 @@ from integration_logger.stores.base import Store
 from integration_logger.viewer.access import Authorize, Principal, identify
 from integration_logger.viewer.api import Api
 from integration_logger.viewer.pages import Pages
-from integration_logger.viewer.reading import Reading
 from integration_logger.viewer.render import Renderer
 from integration_logger.viewer.tail import Tail
+from integration_logger.viewer.threads import in_thread
 
 _logger = logging.getLogger("integration_logger")
 _THEMES = ("system", "light", "dark")
 
-Endpoint = Callable[[Request, Principal], Awaitable[Response]]
+Endpoint = Callable[[Request, Principal], Response | Awaitable[Response]]
 
 
 class Viewer:
@@ -59,9 +60,10 @@ class Viewer:
         self._on_request = on_request
         self._headers = _security_headers(frame_ancestors)
         self._render = Renderer(title=title, theme=theme, support_url=support_url, health=health, retention=retention)
-        reading = Reading(store)
-        self.tail = Tail(reading)
-        self._app = self._routes(Api(reading, self._render, self.tail), Pages(reading, self._render))
+        self._store = store
+        self._opened = False
+        self.tail = Tail(store)
+        self._app = self._routes(Api(store, self._render, self.tail), Pages(store, self._render))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         _discard_captures(scope)
@@ -131,7 +133,20 @@ class Viewer:
             return self._render.problem(request, 401, "unauthorized", getattr(self._authorize, "hint", None))
         if not principal.may("view"):
             return self._render.problem(request, 403, "forbidden", f"The role {principal.role!r} may not see the log.")
-        return await endpoint(request, principal)
+        if inspect.iscoroutinefunction(endpoint):
+            await in_thread(self._open)
+            return cast(Response, await endpoint(request, principal))
+        return await in_thread(self._answer, endpoint, request, principal)
+
+    def _answer(self, endpoint: Endpoint, request: Request, principal: Principal) -> Response:
+        self._open()
+        return cast(Response, endpoint(request, principal))
+
+    def _open(self) -> None:
+        """Open the store unless that is done; raises ``StoreError``, and tries again the next time."""
+        if not self._opened:
+            self._store.open()
+            self._opened = True
 
     async def _bad_query(self, request: Request, error: QueryError) -> Response:
         status, code = (403, "outside_scope") if isinstance(error, ScopeError) else (400, "bad_parameter")

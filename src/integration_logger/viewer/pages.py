@@ -13,12 +13,12 @@ from starlette.responses import Response
 
 from integration_logger.entry import Entry
 from integration_logger.errors import QueryError, ScopeError
-from integration_logger.stores.base import Page
+from integration_logger.query import EVERYTHING, Query
+from integration_logger.stores.base import Page, Store
 from integration_logger.viewer import lines, sidebar
 from integration_logger.viewer.access import Principal
 from integration_logger.viewer.pane import Pane, pane
 from integration_logger.viewer.params import PageState
-from integration_logger.viewer.reading import Reading
 from integration_logger.viewer.render import Renderer
 from integration_logger.viewer.shapes import without_detail
 from integration_logger.viewer.timeline import bucket_seconds, timeline
@@ -43,33 +43,33 @@ class Hint(msgspec.Struct, frozen=True):
 class Pages:
     """Answers the routes that people open."""
 
-    def __init__(self, reading: Reading, render: Renderer) -> None:
-        self._reading = reading
+    def __init__(self, store: Store, render: Renderer) -> None:
+        self._store = store
         self._render = render
 
-    async def calls(self, request: Request, principal: Principal) -> Response:
+    def calls(self, request: Request, principal: Principal) -> Response:
         """The list, and the pane where an entry is chosen."""
         try:
             state = PageState.read(request.query_params.multi_items(), principal.scope)
         except QueryError as error:
             return self._not_understood(request, principal, error)
         if state.part == "around":
-            return await self._around(request, state)
-        entry = await self._reading.entry(state.entry, principal.scope) if state.entry else None
+            return self._around(request, state)
+        entry = self._store.get(state.entry, principal.scope) if state.entry else None
         values: dict[str, Any] = {"entry": None}
         if entry:
             values = self._pane_values(entry, principal, "./", state.tab, state.toggle)
         if state.part == "pane":
             return self._render.page(request, "pane_only.html", state=state, line=lines.line, **values)
         # The live tail goes on from here. Asked before the list, so that nothing falls between the two.
-        newest = await self._reading.newest()
-        page = await self._reading.search(state.query)
-        values["hints"] = [] if page.entries or page.in_flight else await self._hints(state, principal)
+        newest = newest_seq(self._store)
+        page = self._store.search(state.query)
+        values["hints"] = [] if page.entries or page.in_flight else self._hints(state, principal)
         return self._list(request, principal, state, page, newest=newest, **values)
 
-    async def entry(self, request: Request, principal: Principal) -> Response:
+    def entry(self, request: Request, principal: Principal) -> Response:
         """One entry as a page of its own."""
-        entry = await self._reading.entry(request.path_params["id"], principal.scope)
+        entry = self._store.get(request.path_params["id"], principal.scope)
         if entry is None:
             raise HTTPException(404)
         tab = request.query_params.get("tab", "overview")
@@ -83,12 +83,12 @@ class Pages:
         values = {"status": status, "problem": str(error), "typed": typed, "entry": None, "newest": 0}
         return self._list(request, principal, state, Page(entries=()), **values)
 
-    async def _hints(self, state: PageState, principal: Principal) -> list[Hint]:
+    def _hints(self, state: PageState, principal: Principal) -> list[Hint]:
         """Say for each filter of a list that is empty how much there would be without it, the most first."""
         found = []
         for text, pairs in state.relaxed()[:MOST_HINTS]:
             query = PageState.read(pairs, principal.scope).query
-            page = await self._reading.search(query)
+            page = self._store.search(query)
             found.append(Hint(text, state.href(pairs), len(page.entries), more=page.has_more))
         return sorted(found, key=lambda hint: -hint.entries)
 
@@ -112,12 +112,12 @@ class Pages:
         shown: Pane = pane(entry, tab, detail=detail, base=base, link=link)
         return {"entry": entry if detail else without_detail(entry), "pane": shown}
 
-    async def _around(self, request: Request, state: PageState) -> Response:
+    def _around(self, request: Request, state: PageState) -> Response:
         """The filters with their counts, and the timeline: what a list need not wait for."""
         now = datetime.now(UTC)
-        facets = await self._reading.facets(state.query, sidebar.FACETS)
+        facets = self._store.facets(state.query, sidebar.FACETS)
         seconds = bucket_seconds(state, now)
-        stats = await self._reading.stats(state.query, seconds) if seconds else None
+        stats = self._store.stats(state.query, seconds) if seconds else None
         return self._render.page(
             request,
             "around.html",
@@ -139,6 +139,12 @@ class Pages:
         if dropped := health.get("dropped"):
             found += [f"{count:,} entries were lost: {reason}." for reason, count in dropped.items()]
         return found
+
+
+def newest_seq(store: Store) -> int:
+    """Return the ``seq`` of the newest entry of all."""
+    page = store.search(Query(scope=EVERYTHING, limit=1))
+    return (page.entries[0].seq or 0) if page.entries else 0
 
 
 def _like(field: str, value: str) -> str:

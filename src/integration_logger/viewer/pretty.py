@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from urllib.parse import unquote_plus
 
 from markupsafe import Markup, escape
@@ -13,16 +12,17 @@ from integration_logger.viewer.words import UNSEEN, name_of_unseen
 MASK = "[REDACTED]"
 LIMIT = 512 * 1024
 """Longer texts are shown raw only."""
+DEEPEST = 100
+"""Deeper ones too: each line would be longer than the last."""
 
 _TOKEN = re.compile(
     r"""("(?:[^"\\]|\\.|\\\Z)*"?)"""
-    r"|(-?\d[\d.eE+-]*|-\Z)"
-    r"|((?:true|false|null)\b|[tfn][a-z]{0,3}\Z)"
+    r"|(-?\d[\d.eE+-]*|-\Z|(?:true|false|null)\b|[tfn][a-z]{0,3}\Z)"
     r"|([{}\[\],:])|\s+|(.)",
     re.DOTALL,
 )
-"""String, number, word, sign, and what is none of them; the last token of a text may be cut."""
-_DEPTH = 200
+"""String, number or word, sign, and what is none of them; the last token of a text may be cut."""
+_COLON = re.compile(r"\s*:")
 
 
 def pretty(text: str, content_type: str | None, reasons: dict[str, str]) -> Markup | None:
@@ -39,73 +39,99 @@ def pretty_form(text: str, reasons: dict[str, str]) -> Markup | None:
     lines = []
     for pair in text.split("&"):
         name, _, value = (unquote_plus(part) for part in pair.partition("="))
-        lines.append(Markup("{}: {}").format(_span("key", name), chips(value, reasons.get(name.lower()), "string")))
+        shown = chips(value, reasons.get(name.lower()))
+        lines.append(_OPEN["key"] + chips(name) + _CLOSE + ": " + _OPEN["string"] + shown + _CLOSE)
     return Markup("\n").join(lines)
 
 
 def pretty_json(text: str, reasons: dict[str, str]) -> Markup | None:
-    """Lay JSON out in lines, every token as it was written, even where the text is cut; None where it is not JSON."""
+    """Lay JSON out in lines, every token as it was written, even where the text is cut.
+
+    None where it is not JSON, or so long or deep that the layout would be of no use.
+    """
     if len(text) > LIMIT or not text.lstrip().startswith(("{", "[")):
         return None
-    parts: list[str | Markup] = []
-    for piece in _layout(text, reasons):
-        if piece is None:
-            return None
-        parts.append(piece)
-    return Markup("").join(parts)
-
-
-def _layout(text: str, reasons: dict[str, str]) -> Iterator[str | Markup | None]:
-    depth, key, opened = 0, "", False
+    layout = _Layout(reasons)
     for match in _TOKEN.finditer(text):
-        string, number, word, sign, odd = match.groups()
-        if odd:
-            yield None
-        if sign in ("}", "]"):
-            depth -= 1
-            yield sign if opened else _newline(depth) + sign
-            opened = False
-            continue
-        if opened and (string or number or word or sign):
-            yield _newline(depth)
-            opened = False
+        string, other, sign, odd = match.groups()
+        if odd or layout.depth > DEEPEST:
+            return None
         if string:
-            if _is_key(text, match.end()):
-                key = string.strip('"')
-                yield _span("key", string)
-            else:
-                yield chips(string, reasons.get(key.lower()), "string")
-        elif number or word:
-            yield _span("number" if number else "word", number or word)
-        elif sign in ("{", "["):
-            depth, opened = depth + 1, True
-            yield sign
+            layout.string(string, is_key=_COLON.match(text, match.end()) is not None)
+        elif other:
+            layout.scalar(other)
         elif sign:
-            yield ": " if sign == ":" else "," + _newline(depth)
+            layout.sign(sign)
+    return Markup("").join(layout.parts)
 
 
-_COLON = re.compile(r"\s*:")
+class _Layout:
+    """JSON that is being laid out, token after token."""
+
+    def __init__(self, reasons: dict[str, str]) -> None:
+        self.parts: list[str] = []  # what is not Markup is escaped when they are joined
+        self.depth = 0
+        self._reasons = reasons
+        self._key = ""
+        self._just_opened = False
+
+    def string(self, text: str, *, is_key: bool) -> None:
+        self._begin()
+        if is_key:
+            self._key = text.strip('"').lower()
+            self._colour("key", chips(text))
+        else:
+            self._colour("string", chips(text, self._reasons.get(self._key)))
+
+    def scalar(self, text: str) -> None:
+        self._begin()
+        self._colour("word" if text[0].isalpha() else "number", text)
+
+    def sign(self, text: str) -> None:
+        if text in "]}":
+            self.depth -= 1
+            if not self._just_opened:
+                self._new_line()
+            self._just_opened = False
+            self.parts.append(text)
+        elif text in "[{":
+            self._begin()
+            self.depth += 1
+            self._just_opened = True
+            self.parts.append(text)
+        elif text == ",":
+            self.parts.append(",")
+            self._new_line()
+        else:
+            self.parts.append(": ")
+
+    def _colour(self, kind: str, text: str) -> None:
+        self.parts += (_OPEN[kind], text, _CLOSE)
+
+    def _begin(self) -> None:
+        """Put the first thing of a list or an object on a line of its own."""
+        if self._just_opened:
+            self._new_line()
+            self._just_opened = False
+
+    def _new_line(self) -> None:
+        self.parts.append("\n" + "  " * self.depth)
 
 
-def _is_key(text: str, position: int) -> bool:
-    return _COLON.match(text, position) is not None
+_OPEN = {kind: Markup('<span class="j-{}">').format(kind) for kind in ("key", "string", "number", "word")}
+_CLOSE = Markup("</span>")
 
 
-def _newline(depth: int) -> str:
-    return "\n" + "  " * max(0, min(depth, _DEPTH))
-
-
-def _span(kind: str, text: str) -> Markup:
-    return Markup('<span class="j-{}">{}</span>').format(kind, _shown(text))
-
-
-def chips(text: str, reason: str | None = None, kind: str | None = None) -> Markup:
+def chips(text: str, reason: str | None = None) -> Markup:
     """Return the text with every mask as a chip that says why it is there."""
-    chip = Markup('<mark class="masked" title="{}">{}</mark>').format(
-        f"redacted: {reason}" if reason else "redacted before it was stored", MASK
-    )
-    marked = chip.join(_shown(part) for part in text.split(MASK))
-    return Markup('<span class="j-{}">{}</span>').format(kind, marked) if kind else marked
+    if MASK not in text:
+        return _shown(text)
+    return _chip(reason).join(_shown(part) for part in text.split(MASK))
+
+
+def _chip(reason: str | None) -> Markup:
+    why = f"redacted: {reason}" if reason else "redacted before it was stored"
+    return Markup('<mark class="masked" title="{}">{}</mark>').format(why, MASK)
 
 
 def _shown(text: str) -> Markup:

@@ -19,9 +19,10 @@ from integration_logger.codec import to_json
 from integration_logger.entry import Entry
 from integration_logger.errors import QueryError, StoreError
 from integration_logger.query import MAX_LIMIT, Query
+from integration_logger.stores.base import Store
 from integration_logger.viewer.poller import POLL, Item, Poller
-from integration_logger.viewer.reading import Reading, in_thread
 from integration_logger.viewer.shapes import list_item
+from integration_logger.viewer.threads import in_thread
 
 LIFETIME = 10.0
 """Seconds until a stream ends and its reader is authorised anew; also the longest that it holds up a shutdown."""
@@ -32,9 +33,9 @@ HEARTBEAT = 5.0
 class Tail:
     """Hands out streams of new entries."""
 
-    def __init__(self, reading: Reading) -> None:
-        self._reading = reading
-        self._poller = Poller(reading.store)
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._poller = Poller(store)
         self._closed = False
 
     def close(self) -> None:
@@ -44,7 +45,6 @@ class Tail:
     async def follow(self, query: Query, last_event_id: str | None) -> Response:
         """Answer with what is stored from now on, or since the entry that the reader saw last."""
         position = _read_position(last_event_id) if last_event_id else query.cursor
-        await self._reading.open()
         await in_thread(self._look_at_once)
         newest = self._poller.window.high
         # A reader that is ahead of the log comes from another one: the store was begun anew.
@@ -87,7 +87,7 @@ class Tail:
 
     async def _catch_up(self, query: Query, position: int) -> tuple[int, bytes]:
         behind = msgspec.structs.replace(query, cursor=position, limit=MAX_LIMIT, order="asc")
-        page = await self._reading.search(behind)
+        page = await in_thread(self._store.search, behind)
         return max(position, page.next_cursor or 0), b"".join([Item(entry).event for entry in page.entries])
 
 
