@@ -7,16 +7,16 @@ import re
 import sqlite3
 import time
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from sqlalchemy import Connection, Engine, Select, Table, create_engine, event, text
 from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.exc import DBAPIError, DisconnectionError, SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from integration_logger.errors import ConfigurationError, StoreError
 from integration_logger.stores.sql.schema import entries
@@ -35,15 +35,38 @@ class SQLite:
     def __init__(self, url: str) -> None:
         self.path = read_path(url)
         self.url = f"sqlite:///{self.path}"
-        self._engine = self._connect()
+        self._engine = self._new_engine()
         _databases.add(self)
 
-    def _connect(self) -> Engine:
-        arguments = {"timeout": BUSY, "isolation_level": None, "check_same_thread": False}
-        engine = create_engine(f"sqlite:///{self.path}", poolclass=QueuePool, connect_args=arguments)
-        event.listen(engine, "connect", _prepare)
+    def _new_engine(self) -> Engine:
+        engine = create_engine("sqlite://", poolclass=QueuePool, creator=self._connect)
+        event.listen(engine, "connect", self._prepare)
+        event.listen(engine, "checkout", self._check_file)
         event.listen(engine, "begin", _begin)
         return engine
+
+    def _connect(self) -> sqlite3.Connection:
+        # mode=rw: a file that has been removed is not to come back empty and readable by everybody.
+        uri = f"{self.path.as_uri()}?mode=rw"
+        return sqlite3.connect(uri, uri=True, timeout=BUSY, isolation_level=None, check_same_thread=False)
+
+    def _prepare(self, connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
+        connection.execute("PRAGMA synchronous = NORMAL")  # a crash of the machine may lose the last instant, no more
+        connection.execute("PRAGMA cache_size = -16000")  # KiB
+        connection.execute("PRAGMA journal_size_limit = 67108864")
+        connection.execute("PRAGMA secure_delete = FAST")  # what is erased is overwritten, not only forgotten
+        record.info["file"] = self._file()
+
+    def _check_file(self, _: object, record: ConnectionPoolEntry, __: object) -> None:
+        """Leave a file that was removed or replaced: what is written to it is lost."""
+        if record.info["file"] != self._file():
+            raise DisconnectionError
+
+    def _file(self) -> int | None:
+        try:
+            return self.path.stat().st_ino
+        except OSError:
+            return None
 
     def create(self) -> None:
         """Create the file where there is none, readable by its owner alone."""
@@ -56,21 +79,12 @@ class SQLite:
             raise StoreError(f"{self.path}: {error.strerror}") from error
 
     def _set_modes(self) -> None:
-        """Set what is kept in the file itself; another process that starts at the same time may hold it."""
-        deadline = time.monotonic() + BUSY
-        while True:
-            try:
-                with _translated(), self._engine.connect() as connection:
-                    # Cursors of the driver: these are set outside a transaction, the first two before any table.
-                    driver: Any = connection.connection.driver_connection
-                    driver.execute("PRAGMA page_size = 8192")  # a tenth less space and time than 4096 for our rows
-                    driver.execute("PRAGMA auto_vacuum = INCREMENTAL")
-                    driver.execute("PRAGMA journal_mode = WAL")
-                return
-            except sqlite3.OperationalError as error:
-                if time.monotonic() > deadline:
-                    raise StoreError(f"{self.path}: {error}") from error
-                time.sleep(0.01)
+        """Set what is kept in the file itself; outside a transaction, and the first two before there is a table."""
+        with _translated(), self._engine.connect() as connection:
+            driver = _driver(connection)
+            driver.execute("PRAGMA page_size = 8192")  # a tenth less space and time than 4096 for our rows
+            driver.execute("PRAGMA auto_vacuum = INCREMENTAL")
+            _patiently(lambda: driver.execute("PRAGMA journal_mode = WAL"))
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -86,11 +100,15 @@ class SQLite:
 
     # What runs for every entry goes to the driver as text and tuples: that costs half of SQLAlchemy's way.
 
+    def stored(self, connection: Connection, ids: Sequence[bytes]) -> list[tuple[bytes, int, str | None]]:
+        """Return id, ``seq`` and error type of those entries that are stored."""
+        marks = ", ".join("?" * len(ids))
+        text = f"SELECT id, seq, error_type FROM {entries.name} WHERE id IN ({marks})"  # noqa: S608 - our name
+        return _driver(connection).execute(text, ids).fetchall()
+
     def fetch(self, connection: Connection, statement: Select[Any], values: Sequence[Any]) -> list[tuple[Any, ...]]:
         """Return all rows of a statement that takes the values in its order."""
-        driver: Any = connection.connection.driver_connection
-        found: list[tuple[Any, ...]] = driver.execute(_text_of(statement), values).fetchall()
-        return found
+        return _driver(connection).execute(_text_of(statement), values).fetchall()
 
     def insert(self, connection: Connection, table: Table, rows: Sequence[Row]) -> None:
         """Insert whole rows."""
@@ -118,10 +136,12 @@ class SQLite:
     def shrink(self) -> None:
         """Give free pages back to the file system."""
         with _translated(), self._engine.connect() as connection:
-            # The driver's executescript: elsewhere the pragma is not stepped through and frees a single page.
-            driver: Any = connection.connection.driver_connection
-            while driver.execute("PRAGMA freelist_count").fetchone()[0]:
+            driver = _driver(connection)
+            free, before = _free_pages(driver), 0
+            while free != before:
+                # executescript: elsewhere the pragma is not stepped through and frees a single page
                 driver.executescript(f"PRAGMA incremental_vacuum({_SHRINK_PAGES})")
+                free, before = _free_pages(driver), free
             driver.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def close(self) -> None:
@@ -130,7 +150,7 @@ class SQLite:
     def forget(self) -> None:
         """Leave the connections of the parent process alone: SQLite's must not be carried across a fork."""
         _inherited.append(self._engine)
-        self._engine = self._connect()
+        self._engine = self._new_engine()
 
 
 def read_path(url: str) -> Path:
@@ -142,6 +162,27 @@ def read_path(url: str) -> Path:
             "or memory: for a store that lives as long as the process"
         )
     return Path(match[1]).absolute()
+
+
+def _driver(connection: Connection) -> sqlite3.Connection:
+    return cast(sqlite3.Connection, connection.connection.driver_connection)
+
+
+def _free_pages(driver: sqlite3.Connection) -> int:
+    return int(driver.execute("PRAGMA freelist_count").fetchone()[0])
+
+
+def _patiently(change: Callable[[], object]) -> None:
+    """Do what SQLite refuses at once while another process is at it, instead of waiting as it does elsewhere."""
+    deadline = time.monotonic() + BUSY
+    while True:
+        try:
+            change()
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
 
 
 @cache
@@ -163,12 +204,6 @@ def _upsert_text(table: Table, add: tuple[str, ...]) -> str:
     return f"{_insert_text(table)} ON CONFLICT ({keys}) DO UPDATE SET {', '.join(changes)}"
 
 
-def _prepare(connection: sqlite3.Connection, _: object) -> None:
-    connection.execute("PRAGMA synchronous = NORMAL")  # a crash of the machine may lose the last instant, no more
-    connection.execute("PRAGMA cache_size = -16000")  # KiB
-    connection.execute("PRAGMA journal_size_limit = 67108864")
-
-
 def _begin(connection: Connection) -> None:
     # A transaction that begins by reading cannot always be turned into a writing one: say it at the start.
     write = connection.get_execution_options().get("write")
@@ -186,8 +221,8 @@ def _translated() -> Iterator[None]:
         yield
     except DBAPIError as error:
         raise StoreError(str(error.orig), data_error=isinstance(error.orig, _DATA_ERRORS)) from error
-    except SQLAlchemyError as error:
-        raise StoreError(str(error)) from error
+    except (SQLAlchemyError, sqlite3.Error) as error:
+        raise StoreError(str(error), data_error=isinstance(error, _DATA_ERRORS)) from error
 
 
 _databases: weakref.WeakSet[SQLite] = weakref.WeakSet()

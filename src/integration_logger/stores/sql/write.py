@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from functools import lru_cache
 from typing import Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, select
+from sqlalchemy import ColumnElement, Connection, delete, select
 
 from integration_logger import codec
 from integration_logger.entry import Entry, InFlight
@@ -80,17 +79,11 @@ class _Known(NamedTuple):
     abandoned: bool
 
 
-@lru_cache
-def _by_id(number: int) -> Select[tuple[bytes, int, str | None]]:
-    among = entries.c.id.in_([bindparam(f"id{place}") for place in range(number)])
-    return select(entries.c.id, entries.c.seq, entries.c.error_type).where(among)
-
-
 def _known(database: SQLite, connection: Connection, ids: Sequence[bytes]) -> dict[bytes, _Known]:
     found: dict[bytes, _Known] = {}
     for start in range(0, len(ids), _IDS):
         some = ids[start : start + _IDS]
-        for id, seq, error_type in database.fetch(connection, _by_id(len(some)), some):
+        for id, seq, error_type in database.stored(connection, some):
             found[id] = _Known(seq, error_type == "abandoned")
     return found
 
