@@ -36,7 +36,7 @@ class Rule:
 
     def matches(self, entry: Entry) -> bool:
         """Tell whether the rule is about this entry."""
-        return all(getattr(entry, name) == value for name, value in self.match.items())
+        return not self.match or all(getattr(entry, name) == value for name, value in self.match.items())
 
 
 class Retention:

@@ -29,7 +29,7 @@ class Options(NamedTuple):
 
     @property
     def rounds(self) -> int:
-        return 2 if self.quick else 15
+        return 1 if self.quick else 15
 
     def scaled(self, count: int) -> int:
         """Return how often to do what a thorough run does so often."""

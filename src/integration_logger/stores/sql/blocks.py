@@ -10,16 +10,25 @@ of indexes, whose scattered keys leave the cache as the log grows.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from hashlib import blake2b
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, exists, func, or_, select
 
 from integration_logger.query import TEXT_FIELDS, Condition, Names, Query, Scope
 from integration_logger.stores.counting import status_class
-from integration_logger.stores.sql.rows import DERIVED, OWN, duration_bound, microseconds, own_id, read_labels
+from integration_logger.stores.sql.rows import (
+    DERIVED,
+    OWN,
+    Row,
+    duration_bound,
+    microseconds,
+    own_id,
+    read_labels,
+)
 from integration_logger.stores.sql.schema import blocks, entries, payloads, terms
 
 if TYPE_CHECKING:
@@ -59,17 +68,25 @@ _TIMES: Final = ("started_at", "duration", "expires_at", "bodies_expire_at")
 _in_block = entries.c.seq.between(bindparam("low"), bindparam("high"))
 _READ: Final = (*_PLAIN, *_TIMES, "status", "has_errors", "status_code", "labels")
 _summarised: Final = select(*(entries.c[name] for name in _READ)).where(_in_block)
+_read_columns: Final[Callable[[Row], Row]] = itemgetter(*map(entries.c.keys().index, _READ))
+_forget_terms: Final = delete(terms).where(terms.c.block == bindparam("number"))
+_forget_block: Final = delete(blocks).where(blocks.c.block == bindparam("number"))
 _earliest_bodies: Final = (
     select(func.min(entries.c.bodies_expire_at)).join(payloads, payloads.c.seq == entries.c.seq).where(_in_block)
 )
 
 
-def summarise(database: SQLite, connection: Connection, block: int) -> None:
-    """Write the summary of a finished block anew, from the entries that it has now."""
+def summarise(database: SQLite, connection: Connection, block: int, new: Sequence[Row] = ()) -> None:
+    """Write the summary of a finished block anew, from the entries that it has now.
+
+    ``new`` are the newest rows, in order: what is among them need not be read again.
+    """
     low, high = bounds(block)
-    connection.execute(delete(terms).where(terms.c.block == block))
-    connection.execute(delete(blocks).where(blocks.c.block == block))
-    rows = database.fetch(connection, _summarised, (low, high))
+    connection.execute(_forget_terms, {"number": block})
+    connection.execute(_forget_block, {"number": block})
+    first = new[0][-1] if new else high + 1
+    rows = database.fetch(connection, _summarised, (low, first - 1)) if low < first else []
+    rows += map(_read_columns, new[max(low - first, 0) : high + 1 - first])
     if not rows:
         return
     columns: dict[str, Sequence[Any]] = dict(zip(_READ, zip(*rows, strict=True), strict=True))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from operator import itemgetter
 from typing import Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, delete, select
+from sqlalchemy import ColumnElement, Connection, delete, func, select
 
 from integration_logger import codec
 from integration_logger.entry import Entry, InFlight
@@ -25,19 +26,20 @@ MinuteKey = tuple[int, str, str, str, str]
 class Prepared(NamedTuple):
     """An entry as it goes into the tables; encoded before the transaction, which shall be short."""
 
-    id: bytes
     row: Row
     payload: bytes | None
-    minute: MinuteKey | None
     abandoned: bool
+
+    @property
+    def id(self) -> bytes:
+        """The key of the entry."""
+        id: bytes = self.row[0]
+        return id
 
 
 def prepare(entry: Entry) -> Prepared:
     """Encode an entry."""
-    row = to_row(entry)
-    started_at = row[2]
-    minute = minute_key(entry.kind, started_at, entry.tenant, entry.application, entry.status, entry.status_code)
-    return Prepared(row[0], row, payload.pack(entry), minute, entry.error_type == "abandoned")
+    return Prepared(to_row(entry), payload.pack(entry), entry.error_type == "abandoned")
 
 
 def prepare_in_flight(row: InFlight) -> Row:
@@ -49,18 +51,20 @@ def add(database: SQLite, connection: Connection, batch: Sequence[Prepared], beg
     """Store entries that are not stored yet under the next ``seq`` numbers, and calls in flight."""
     fresh = _fresh(database, connection, batch)
     first = database.last_seq(connection) + 1
-    database.insert(connection, entries, [(*new.row, seq) for seq, new in enumerate(fresh, first)])
-    found = [(seq, new.payload) for seq, new in enumerate(fresh, first) if new.payload is not None]
-    database.insert(connection, payloads, found)
-    _count(database, connection, Counter(new.minute for new in fresh if new.minute))
+    rows = [(*row, seq) for seq, (row, _, _) in enumerate(fresh, first)]
+    database.insert(connection, entries, rows)
+    database.insert(connection, payloads, [(seq, data) for seq, (_, data, _) in enumerate(fresh, first) if data])
+    _count(database, connection, _minutes(map(_counted_columns, rows)))
     _update_in_flight(database, connection, {new.id for new in batch}, [*begun])
     for block in range(unfinished(first - 1), unfinished(first + len(fresh) - 1)):
-        summarise(database, connection, block)
+        summarise(database, connection, block, rows)
 
 
 def _fresh(database: SQLite, connection: Connection, batch: Sequence[Prepared]) -> Collection[Prepared]:
     """Leave out what is stored already, and take away what is replaced."""
     known = _known(database, connection, [new.id for new in batch])
+    if not known and len({new.id for new in batch}) == len(batch):
+        return batch
     fresh: dict[bytes, Prepared] = {}
     for new in batch:
         if old := known.get(new.id):
@@ -79,8 +83,13 @@ class _Known(NamedTuple):
     abandoned: bool
 
 
-def _known(database: SQLite, connection: Connection, ids: Sequence[bytes]) -> dict[bytes, _Known]:
+_newest: Final = select(func.max(entries.c.id))
+
+
+def _known(database: SQLite, connection: Connection, ids: Iterable[bytes]) -> dict[bytes, _Known]:
     found: dict[bytes, _Known] = {}
+    ((newest,),) = database.fetch(connection, _newest, ())
+    ids = [id for id in ids if newest is not None and id <= newest]  # ids ascend with time: most are new
     for start in range(0, len(ids), _IDS):
         some = ids[start : start + _IDS]
         for id, seq, error_type in database.stored(connection, some):
@@ -104,8 +113,7 @@ def remove(database: SQLite, connection: Connection, block: int, chosen: ColumnE
         return 0, 0
     bodies = strip(connection, chosen)
     connection.execute(delete(entries).where(chosen))
-    keys = (minute_key(*row) for row in gone)
-    _count(database, connection, Counter(key for key in keys if key), -1)
+    _count(database, connection, _minutes(gone), -1)
     refresh(database, connection, block)
     return len(gone), bodies
 
@@ -122,19 +130,21 @@ def refresh(database: SQLite, connection: Connection, block: int) -> None:
         summarise(database, connection, block)
 
 
-_counted = select(*(entries.c[n] for n in ("kind", "started_at", "tenant", "application", "status", "status_code")))
-
-
 # --- the roll-up --------------------------------------------------------------------------------------
 
+_COUNTED: Final = ("kind", "started_at", "tenant", "application", "status", "status_code")
+_counted: Final = select(*(entries.c[name] for name in _COUNTED))
+_counted_columns: Final[Callable[[Row], Row]] = itemgetter(*map(entries.c.keys().index, _COUNTED))
 
-def minute_key(
-    kind: str, started_at: int, tenant: str | None, application: str | None, status: str, code: int | None
-) -> MinuteKey | None:
-    """Return what an entry is counted under; None for audit entries, which no ordinary list shows."""
-    if kind == "audit":
-        return None
-    return started_at // 60_000_000, name_key(tenant), name_key(application), status, status_class(code)
+
+def _minutes(rows: Iterable[Row]) -> Counter[MinuteKey]:
+    """Count entries under their minutes; audit entries, which no ordinary list shows, under none."""
+    alike = Counter((kind, started_at // 60_000_000, *others) for kind, started_at, *others in rows)
+    counts: Counter[MinuteKey] = Counter()
+    for (kind, minute, tenant, application, status, code), count in alike.items():
+        if kind != "audit":
+            counts[minute, name_key(tenant), name_key(application), status, status_class(code)] += count
+    return counts
 
 
 def name_key(name: str | None) -> str:
