@@ -51,6 +51,6 @@ def percentiles(durations: Sequence[float]) -> dict[str, float]:
     return {f"p{p}": ranked[-(-p * len(ranked) // 100) - 1] for p in (50, 95, 99)} if ranked else {}
 
 
-def by_frequency(values: Iterable[str]) -> dict[str, int]:
-    """Count values, the most frequent first, equals in alphabetical order."""
-    return dict(sorted(Counter(values).items(), key=lambda item: (-item[1], item[0])))
+def by_frequency(counts: Counter[str]) -> dict[str, int]:
+    """Return counts, the highest first, equals in alphabetical order."""
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

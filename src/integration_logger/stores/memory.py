@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
@@ -121,7 +122,9 @@ class MemoryStore:
     def facets(self, query: Query, fields: Sequence[str]) -> Facets:
         found = self._newest(query)
         looked_at = found[:EXAMINED]
-        counts = {field: by_frequency(v for e in looked_at for v in field_values(e, field)) for field in fields}
+        counts = {
+            field: by_frequency(Counter(v for e in looked_at for v in field_values(e, field))) for field in fields
+        }
         return Facets(counts=counts, covered=len(looked_at), complete=len(found) == len(looked_at))
 
     def stream(self, query: Query) -> Iterator[Entry]:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import Final
+from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, bindparam, func, select
+from sqlalchemy import Column, ColumnElement, Connection, bindparam, func, select
 
 from integration_logger.query import Query, Scope, field_values
 from integration_logger.stores.base import EXAMINED, Facets, Info, Stats
 from integration_logger.stores.counting import Tally, buckets, by_frequency, percentiles, status_class
 from integration_logger.stores.sql.blocks import STATUSES_BY_OUTCOME, bounds, ranges, unfinished
-from integration_logger.stores.sql.rows import microseconds, moment
+from integration_logger.stores.sql.rows import DERIVED, from_columns, microseconds, moment
 from integration_logger.stores.sql.schema import VERSION, blocks, entries, minutes
 from integration_logger.stores.sql.search import collect, stretches
 from integration_logger.stores.sql.sqlite import SQLite
@@ -37,9 +37,44 @@ def stats(connection: Connection, query: Query, last_seq: int, seconds: float) -
 def facets(connection: Connection, query: Query, last_seq: int, fields: Sequence[str]) -> Facets:
     """Count values over the newest matches."""
     query = msgspec.structs.replace(query, cursor=None, order="desc")
+    if is_exact(query) and DERIVED.keys().isdisjoint(fields):
+        return _facets_of_columns(connection, query, last_seq, fields)
     newest, rest = collect(connection, query, last_seq, EXAMINED)
-    counts = {field: by_frequency(v for entry in newest for v in field_values(entry, field)) for field in fields}
+    values = {field: Counter(v for e in newest for v in field_values(e, field)) for field in fields}
+    counts = {field: by_frequency(counted) for field, counted in values.items()}
     return Facets(counts=counts, covered=len(newest), complete=rest is None)
+
+
+def _facets_of_columns(connection: Connection, query: Query, last_seq: int, fields: Sequence[str]) -> Facets:
+    """Count equal values first, then ask what they are to the filter: a fifth of the time."""
+    columns = [_column_of(field) for field in fields]
+    found = [*islice(_rows(connection, query, last_seq, [entries.c.status, *columns]), EXAMINED + 1)]
+    newest = found[:EXAMINED]
+    counts = {}
+    for place, (field, column) in enumerate(zip(fields, columns, strict=True), 1):
+        values: Counter[str] = Counter()
+        for (status, stored), count in Counter((row[0], row[place]) for row in newest).items():
+            for value in field_values(from_columns({"status": status, column.name: stored}), field):
+                values[value] += count
+        counts[field] = by_frequency(values)
+    return Facets(counts=counts, covered=len(newest), complete=len(found) == len(newest))
+
+
+def _column_of(field: str) -> Column[Any]:
+    if field == "outcome":
+        return entries.c.status
+    return entries.c.labels if field.startswith("label.") else entries.c[field]
+
+
+def _rows(
+    connection: Connection, query: Query, last_seq: int, columns: Sequence[Column[Any]]
+) -> Iterator[Sequence[Any]]:
+    """Yield some columns of the matches of an exact query."""
+    order = entries.c.seq.desc() if query.order == "desc" else entries.c.seq.asc()
+    statement = select(*columns).where(_WITHIN, *where(query)).order_by(order)
+    for low, high in ranges(connection, query, last_seq):
+        with connection.execute(statement, {"low": low, "high": high}) as rows:
+            yield from rows
 
 
 def _durations(connection: Connection, query: Query, last_seq: int) -> Iterator[float | None]:
@@ -47,10 +82,8 @@ def _durations(connection: Connection, query: Query, last_seq: int) -> Iterator[
         for found, _ in stretches(connection, query, last_seq):
             yield from (entry.duration for entry in found)
         return
-    statement = select(entries.c.duration).where(_WITHIN, *where(query)).order_by(entries.c.seq.desc())
-    for low, high in ranges(connection, query, last_seq):
-        stamps = connection.scalars(statement, {"low": low, "high": high})
-        yield from (None if stamp is None else stamp / 1e6 for stamp in stamps)
+    for (stamp,) in _rows(connection, query, last_seq, [entries.c.duration]):
+        yield None if stamp is None else stamp / 1e6
 
 
 def _tallies(connection: Connection, query: Query, last_seq: int) -> Iterator[Tally]:
@@ -95,12 +128,11 @@ def _scanned(connection: Connection, query: Query, last_seq: int) -> Iterator[Ta
         for found, _ in stretches(connection, query, last_seq):
             yield from (Tally(e.started_at.timestamp(), e.outcome, status_class(e.status_code)) for e in found)
         return
-    statement = select(entries.c.started_at, entries.c.status, entries.c.status_code).where(_WITHIN, *where(query))
-    for low, high in ranges(connection, query, last_seq):
-        rows = connection.execute(statement, {"low": low, "high": high})
-        counts = Counter((started_at // _MINUTE, status, code) for started_at, status, code in rows)
-        for (minute, status, code), count in counts.items():
-            yield Tally(minute * 60, _OUTCOMES.get(status), status_class(code), count)
+    columns = [entries.c.started_at, entries.c.status, entries.c.status_code]
+    rows = _rows(connection, query, last_seq, columns)
+    counts = Counter((started_at // _MINUTE, status, code) for started_at, status, code in rows)
+    for (minute, status, code), count in counts.items():
+        yield Tally(minute * 60, _OUTCOMES.get(status), status_class(code), count)
 
 
 # --- the store as a whole -----------------------------------------------------------------------------

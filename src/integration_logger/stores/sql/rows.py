@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from operator import itemgetter
@@ -83,6 +83,11 @@ def from_row(row: Sequence[Any]) -> Entry:
         if values[place] == OWN:
             values[place] = derive(values[_ID])
     return Entry(*values)
+
+
+def from_columns(columns: Mapping[str, Any]) -> Entry:
+    """Return an entry of which only some columns are known."""
+    return from_row([columns.get(name, _NOTHING.get(name)) for name in _COLUMNS])
 
 
 def _write_json(value: object) -> str | None:
@@ -168,6 +173,7 @@ _DEFAULTS: Final[tuple[tuple[int, Any], ...]] = (
     (_FIELDS.index("errors"), ()),
     (_FIELDS.index("redacted"), ()),
 )
+_NOTHING: Final = {"id": bytes(16), "started_at": 0, "has_errors": False}
 _ID: Final = _FIELDS.index("id")
 _DERIVED: Final = tuple((_FIELDS.index(name), derive) for name, derive in DERIVED.items())
 _in_columns: Final[Callable[[Sequence[Any]], Row]] = itemgetter(*(_FIELDS.index(name) for name in _COLUMNS[:-1]))
