@@ -192,7 +192,7 @@ class SegmentReader:
         if len(data) - at >= HEADER.size:
             magic, length, checksum, version = HEADER.unpack_from(data, at)
             end = at + HEADER.size + length
-            if magic == MAGIC and length <= MAX_FRAME:
+            if magic == MAGIC and length <= MAX_FRAME and version:  # none is 0: where zeros are, nothing is written yet
                 payload = data[at + HEADER.size : end]
                 if end > len(data):
                     if not at_end:
@@ -239,12 +239,14 @@ class SegmentReader:
 
     def _first_position(self) -> int:
         """Return the noted position, or 0 where that cannot be right: better shipped again than never."""
-        noted = b"" if self._position_file is None else os.pread(self._position_file.number, _DIGITS, 0)
-        position = _read_position(noted)
+        position = 0
+        if self._position_file is not None:
+            with suppress(OSError):
+                position = _read_position(os.pread(self._position_file.number, _DIGITS, 0))
         if position > os.fstat(self._file.number).st_size:
             return 0
-        found = os.pread(self._file.number, len(MAGIC), position)
-        return position if MAGIC.startswith(found) or not found.strip(b"\0") else 0
+        found = os.pread(self._file.number, HEADER.size, position)
+        return position if MAGIC.startswith(found[: len(MAGIC)]) or not found.strip(b"\0") else 0
 
 
 def _claimed(data: bytes) -> int:
