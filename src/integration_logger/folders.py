@@ -50,12 +50,12 @@ def _write_manifest(folder: Path, store: str) -> None:
 
 
 def folder_bytes(folder: Path) -> int:
-    """Return the bytes in all segments of a folder, those made ready included."""
+    """Return the bytes in all segments of a folder, those made ready included, as far as it can be read."""
     found = 0
-    with suppress(FileNotFoundError), os.scandir(folder) as files:
+    with suppress(OSError), os.scandir(folder) as files:
         for file in files:
             if file.name.endswith((SEGMENT, UNNAMED)):
-                with suppress(FileNotFoundError):
+                with suppress(OSError):
                     found += file.stat(follow_symlinks=False).st_size
     return found
 

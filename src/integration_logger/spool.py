@@ -114,15 +114,15 @@ class SpoolWriter:
     def _has_room(self, needed: int) -> bool:
         """Measure the folder, which other processes write too, and take a part of what is free."""
         began = monotonic()
-        if began >= self._measure_at:
-            free = self.max_bytes - folder_bytes(self.folder)
-            self._room = min(free, max(free // 16, GRANT_BYTES, needed))
-            pause = 20 * (monotonic() - began)
-            if self._room < needed:
-                pause = max(pause, FULL_SECONDS)
-                self.seal(older_than=0.0)  # what is shipped of it shall not take up room
-            self._measure_at = began + pause
-        return self._room >= needed
+        if began < self._measure_at:
+            return False
+        free = self.max_bytes - folder_bytes(self.folder)
+        self._room = min(free, max(free // 16, GRANT_BYTES, needed))
+        if self._room >= needed:
+            return True
+        self._measure_at = began + max(FULL_SECONDS, 20 * (monotonic() - began))
+        self.seal(older_than=0.0)  # what is shipped of it shall not take up room
+        return False
 
     # --- the segment in use -------------------------------------------------------------------------
 
