@@ -145,3 +145,6 @@ def test_the_tutorial_keeps_its_word(tmp_path: Path) -> None:
             httpx.post(f"{site}/webhooks/stripe", headers=charge, content=body, trust_env=False)
     with served(tmp_path) as (_, site, token):
         assert len(items(site, token, 7)) == 7
+        check = [sys.executable, "-m", "integration_logger", "check", "sqlite:///integration-logs.db"]
+        checked = subprocess.run(check, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert checked.returncode == 0, checked.stdout
