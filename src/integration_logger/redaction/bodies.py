@@ -14,6 +14,7 @@ from integration_logger.redaction.scan import Hit
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from integration_logger.entry import Message
     from integration_logger.redaction.rules import Rules
 
 _CHARSET: Final = re.compile(r"""charset\s*=\s*["']?([\w.:+-]{1,40})""", re.IGNORECASE)
@@ -34,6 +35,8 @@ class Form(NamedTuple):
     charset: str | None
     """None where the bytes can be read as they are."""
     boundary: bytes | None
+    plain: bool
+    """Whether the scan alone can tell that there is nothing to mask."""
 
 
 class Redacted(NamedTuple):
@@ -49,11 +52,19 @@ def form_of(content_type: str | None) -> Form:
     """Read a content type."""
     kind, _, parameters = (content_type or "").partition(";")
     charset, boundary = _CHARSET.search(parameters), _BOUNDARY.search(parameters)
+    syntax = _syntax(kind.strip().lower())
+    other = charset[1] if charset and not _TRANSPARENT.fullmatch(charset[1]) else None
     return Form(
-        _syntax(kind.strip().lower()),
-        charset[1] if charset and not _TRANSPARENT.fullmatch(charset[1]) else None,
+        syntax,
+        other,
         (boundary[1] or boundary[2]).encode("utf-8", "replace") if boundary else None,
+        other is None and syntax != "multipart",
     )
+
+
+def is_plain(message: Message) -> bool:
+    """Tell whether a body without a hit of the scan may be kept as it is."""
+    return not message.truncated and form_of(message.content_type).plain and b"\0" not in (message.body or b"")[:4]
 
 
 def _syntax(kind: str) -> str:
@@ -116,8 +127,7 @@ def _transcoded(data: bytes, charset: str, form: Form, rules: Rules, truncated: 
         if not data.isascii() or b"\0" in data:
             return Redacted(MASK, True, whole(data, f"charset {charset[:40]}"))
         decoded, kept, charset = data.decode(), data[:limit], "ascii"
-    inner = Form(form.syntax, None, form.boundary)
-    edits = _edits(decoded.encode(), inner, rules, truncated)
+    edits = _edits(decoded.encode(), form, rules, truncated)
     if not edits:
         return Redacted(data[:limit], truncated or len(data) > limit, edits)
     masked = apply(decoded.encode(), edits, len(kept)).decode("utf-8", "ignore")

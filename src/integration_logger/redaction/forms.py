@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from integration_logger.redaction.rules import Rules
 
 _FIELD: Final = re.compile(rb"([^&=]*+)(=?)([^&]*+)(?:&|\Z)")
-_URL: Final = re.compile(rb"(?:[A-Za-z][A-Za-z0-9+.-]*+:)?//([^/?#]*)@")
+_URL: Final = re.compile(rb"(?:[A-Za-z][A-Za-z0-9+.-]*+:)?//([^\s/?#\"'<>\\]*)@")
 
 
 def edits(data: bytes, rules: Rules) -> list[Edit]:
