@@ -6,7 +6,6 @@ import os
 import re
 import sqlite3
 import time
-import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache, lru_cache
@@ -19,12 +18,13 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from integration_logger.errors import ConfigurationError, StoreError
+from integration_logger.stores.sql.forks import ForkGate
 from integration_logger.stores.sql.schema import entries
 
 Row = tuple[Any, ...]
 
 BUSY: Final = 10.0  # seconds to wait for another writer
-_SHRINK_PAGES: Final = 1000  # given back in one transaction, so that writers wait for milliseconds only
+_SHRINK_PAGES: Final = 500  # given back in one transaction, so that writers wait for milliseconds only
 _CLOCK: Final = text("SELECT CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)")
 _DATA_ERRORS: Final = (sqlite3.DataError, sqlite3.IntegrityError, sqlite3.InterfaceError)
 
@@ -36,7 +36,7 @@ class SQLite:
         self.path = read_path(url)
         self.url = f"sqlite:///{self.path}"
         self._engine = self._new_engine()
-        _databases.add(self)
+        self._gate = ForkGate(self.close)
 
     def _new_engine(self) -> Engine:
         engine = create_engine("sqlite://", poolclass=QueuePool, creator=self._connect)
@@ -80,7 +80,7 @@ class SQLite:
 
     def _set_modes(self) -> None:
         """Set what is kept in the file itself; outside a transaction, and the first two before there is a table."""
-        with _translated(), self._engine.connect() as connection:
+        with self._gate, _translated(), self._engine.connect() as connection:
             driver = _driver(connection)
             driver.execute("PRAGMA page_size = 8192")  # a tenth less space and time than 4096 for our rows
             driver.execute("PRAGMA auto_vacuum = INCREMENTAL")
@@ -89,13 +89,22 @@ class SQLite:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that sees the database as it is now, and waits for nobody."""
-        with _translated(), self._engine.begin() as connection:
+        with self._gate, _translated(), self._engine.begin() as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that is the only one to write."""
-        with _translated(), self._engine.execution_options(write=True).begin() as connection:
+        with self._gate, _translated(), self._engine.execution_options(write=True).begin() as connection:
+            yield connection
+
+    @contextmanager
+    def turn(self) -> Iterator[Connection]:
+        """A writing transaction of maintenance, after which the others have as much time as it took.
+
+        They poll for the lock: who takes it again at once would starve them.
+        """
+        with _giving_way(), self.write() as connection:
             yield connection
 
     # What runs for every entry goes to the driver as text and tuples: that costs half of SQLAlchemy's way.
@@ -136,22 +145,18 @@ class SQLite:
 
     def shrink(self) -> None:
         """Give free pages back to the file system."""
-        with _translated(), self._engine.connect() as connection:
+        with self._gate, _translated(), self._engine.connect() as connection:
             driver = _driver(connection)
             free, before = _free_pages(driver), 0
             while free != before:
-                # executescript: elsewhere the pragma is not stepped through and frees a single page
-                driver.executescript(f"PRAGMA incremental_vacuum({_SHRINK_PAGES})")
+                with _giving_way():
+                    # executescript: elsewhere the pragma is not stepped through and frees a single page
+                    driver.executescript(f"PRAGMA incremental_vacuum({_SHRINK_PAGES})")
                 free, before = _free_pages(driver), free
             driver.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def close(self) -> None:
         self._engine.dispose()
-
-    def forget(self) -> None:
-        """Leave the connections of the parent process alone: SQLite's must not be carried across a fork."""
-        _inherited.append(self._engine)
-        self._engine = self._new_engine()
 
 
 def read_path(url: str) -> Path:
@@ -223,6 +228,13 @@ def _pragma(connection: Connection, name: str) -> int:
 
 
 @contextmanager
+def _giving_way() -> Iterator[None]:
+    start = time.monotonic()
+    yield
+    time.sleep(time.monotonic() - start)
+
+
+@contextmanager
 def _translated() -> Iterator[None]:
     """Turn the errors of SQLAlchemy and the driver into ours."""
     try:
@@ -231,15 +243,3 @@ def _translated() -> Iterator[None]:
         raise StoreError(str(error.orig), data_error=isinstance(error.orig, _DATA_ERRORS)) from error
     except (SQLAlchemyError, sqlite3.Error) as error:
         raise StoreError(str(error), data_error=isinstance(error, _DATA_ERRORS)) from error
-
-
-_databases: weakref.WeakSet[SQLite] = weakref.WeakSet()
-_inherited: list[Engine] = []  # kept on purpose: to collect them would close the parent's connections
-
-
-def _forget_all() -> None:
-    for database in _databases:
-        database.forget()
-
-
-os.register_at_fork(after_in_child=_forget_all)
