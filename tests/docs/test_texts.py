@@ -97,5 +97,14 @@ def test_documented_bounds_are_those_of_the_code(what: str, value: str, constant
     """A bound has the value that the constant named beside it has."""
     module, _, attribute = pages.codes(constant)[0].rpartition(".")
     number, unit = value.split()
-    factor = {"KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "s": 1, "entries": 1, "characters": 1, "errors": 1}[unit]
+    factor = {
+        "KiB": 1024,
+        "MiB": 1024**2,
+        "GiB": 1024**3,
+        "s": 1,
+        "entries": 1,
+        "characters": 1,
+        "errors": 1,
+        "threads": 1,
+    }[unit]
     assert float(number) * factor == getattr(__import__(module, fromlist=[attribute]), attribute), what
