@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import anyio
 import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
@@ -206,6 +207,19 @@ def test_its_own_requests_are_discarded_however_deep_they_are_captured() -> None
 
     assert Client(host).get("/logs/api/meta").status_code == 200
     assert discarded == [inner, inner.outer]
+
+
+def test_closes_web_sockets() -> None:
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "websocket.connect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message["type"])
+
+    anyio.run(viewer(MemoryStore()), {"type": "websocket", "path": "/"}, receive, send)
+    assert sent == ["websocket.close"]
 
 
 def test_tells_the_host_before_each_request() -> None:

@@ -12,8 +12,9 @@ import pytest
 
 from integration_logger.entry import InFlight, Message, Run
 from integration_logger.ids import new_id
-from integration_logger.query import ALL, Scope
+from integration_logger.query import ALL, Query, Scope
 from integration_logger.retention import Retention
+from integration_logger.stores.base import Page
 from integration_logger.stores.memory import MemoryStore
 from integration_logger.viewer import Principal
 from integration_logger.viewer.params import PageState
@@ -129,6 +130,24 @@ def test_the_timeline_has_a_bar_for_each_stretch_that_leads_into_it(store: Memor
     assert 'bar-error" x' not in around
     assert browser.get("/" + unescape(bars[0])).text.count('class="row" data-id="0') == 1
     assert "timeline" in browser.get("/?part=around&range=all").text
+
+
+def test_the_timeline_of_a_young_log_begins_with_it(store: MemoryStore, browser: Client) -> None:
+    begin = datetime.now(UTC) - timedelta(minutes=10)
+    store.write([new_entry(started_at=begin + timedelta(minutes=n)) for n in range(10)])
+    around = browser.get("/?part=around").text
+    assert len(re.findall(r'<a href="([^"]+)" tabindex', around)) >= 9
+    assert "<b>10</b> entries" in around
+
+
+def test_says_that_a_search_stopped_before_its_end(browser: Client, store: MemoryStore) -> None:
+    def stopped(query: Query) -> Page:
+        return Page(entries=(), has_more=True, next_cursor=4711)
+
+    store.search = stopped  # type: ignore[method-assign]
+    text = browser.get("/?q=rare").text
+    assert "Nothing found so far" in text
+    assert "?q=rare&cursor=4711" in links(text)
 
 
 def test_tells_owners_what_is_wrong_with_the_logging(store: MemoryStore) -> None:

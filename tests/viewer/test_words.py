@@ -35,13 +35,14 @@ from tests.viewer.server import new_entry
             "shop.example.com answered 200 OK, then time ran out while receiving from shop.example.com.",
         ),
         (
-            {"status_code": None, "error_type": "protocol"},
+            {"status_code": None, "error_type": "protocol", "kind": "outbound"},
             "No answer: shop.example.com broke the connection or the protocol.",
         ),
         (
             {"status_code": 200, "status": "failed", "error_type": "protocol"},
-            "We answered 200 OK, then the connection broke.",
+            "We answered 200 OK, but not in full.",
         ),
+        ({"status_code": None, "error_type": "protocol"}, "No answer: the application gave none."),
         ({"status_code": None, "error_type": "cancelled"}, "It was cancelled before it ended."),
         (
             {"status_code": 200, "status": "failed", "error_type": "disconnect"},
@@ -101,9 +102,9 @@ def test_does_not_say_the_same_thing_twice() -> None:
         ({"url": "https://u:p@api.example/v1", "kind": "outbound"}, "api.example", "/v1"),
         ({"url": "https://api.example", "kind": "outbound"}, "api.example", "/"),
         ({"url": "javascript:alert(1)"}, "", "javascript:alert(1)"),
-        ({"url": "https://[::bad/x"}, "", "https://[::bad/x"),
+        ({"url": "https://[::bad/x", "kind": "outbound"}, "[::bad", "/x"),
         ({"url": None, "operation": "price rule"}, "", "price rule"),
-        ({"url": "https://shop.example/a\u202eb\nc"}, "", "/a\u2039U+202E\u203abc"),
+        ({"url": "https://shop.example/a\u202eb\nc"}, "", "/a\u2039U+202E\u203ab\u21b5c"),
     ],
 )
 def test_shows_the_target_whole_in_its_parts(fields: dict[str, Any], host: str, text: str) -> None:

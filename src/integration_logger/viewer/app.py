@@ -70,8 +70,9 @@ class Viewer:
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
             return
-        if scope["type"] != "http":
-            raise RuntimeError(f"the log browser does not speak {scope['type']}")
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1000, "reason": "the log browser has no WebSocket"})
+            return
         if self._on_request:
             self._on_request()
         await self._app(scope, receive, _with_headers(send, self._headers))

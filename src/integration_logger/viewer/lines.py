@@ -7,6 +7,7 @@ from datetime import datetime
 
 import msgspec
 
+from integration_logger.codec import timestamp
 from integration_logger.entry import Entry
 from integration_logger.viewer.words import KIND_WORDS, age, span, target, visible
 
@@ -55,7 +56,7 @@ def line(entry: Entry, now: datetime) -> Line:
         integration=visible(entry.integration or ""),
         duration="open" if entry.status == "processing" else span(entry.duration),
         bar=bar(entry.duration),
-        started=entry.started_at.isoformat(),
+        started=timestamp(entry.started_at),
         age=age(entry.started_at, now),
     )
 

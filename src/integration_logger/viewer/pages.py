@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -21,9 +22,10 @@ from integration_logger.viewer.pane import Pane, pane
 from integration_logger.viewer.params import PageState
 from integration_logger.viewer.render import Renderer
 from integration_logger.viewer.shapes import without_detail
-from integration_logger.viewer.timeline import bucket_seconds, timeline
+from integration_logger.viewer.timeline import timeline
 
-MOST_HINTS = 8
+HINT_SECONDS = 1.0
+"""After that no further filter of an empty list is tried without."""
 
 
 class Hint(msgspec.Struct, frozen=True):
@@ -64,7 +66,8 @@ class Pages:
         # The live tail goes on from here. Asked before the list, so that nothing falls between the two.
         newest = newest_seq(self._store)
         page = self._store.search(state.query)
-        values["hints"] = [] if page.entries or page.in_flight else self._hints(state, principal)
+        is_empty = not (page.entries or page.in_flight or page.has_more)
+        values["hints"] = self._hints(state, principal) if is_empty else []
         return self._list(request, principal, state, page, newest=newest, **values)
 
     def entry(self, request: Request, principal: Principal) -> Response:
@@ -85,8 +88,11 @@ class Pages:
 
     def _hints(self, state: PageState, principal: Principal) -> list[Hint]:
         """Say for each filter of a list that is empty how much there would be without it, the most first."""
-        found = []
-        for text, pairs in state.relaxed()[:MOST_HINTS]:
+        found: list[Hint] = []
+        deadline = time.monotonic() + HINT_SECONDS
+        for text, pairs in state.relaxed():
+            if time.monotonic() > deadline:
+                break
             query = PageState.read(pairs, principal.scope).query
             page = self._store.search(query)
             found.append(Hint(text, state.href(pairs), len(page.entries), more=page.has_more))
@@ -114,10 +120,7 @@ class Pages:
 
     def _around(self, request: Request, state: PageState) -> Response:
         """The filters with their counts, and the timeline: what a list need not wait for."""
-        now = datetime.now(UTC)
         facets = self._store.facets(state.query, sidebar.FACETS)
-        seconds = bucket_seconds(state, now)
-        stats = self._store.stats(state.query, seconds) if seconds else None
         return self._render.page(
             request,
             "around.html",
@@ -125,7 +128,7 @@ class Pages:
             problem=None,
             groups=sidebar.groups(state, facets, Page(entries=())),
             covered=sidebar.covered(facets),
-            timeline=timeline(state, stats, seconds, now) if stats and seconds else None,
+            timeline=timeline(self._store, state, datetime.now(UTC)),
         )
 
     def _warnings(self, principal: Principal) -> list[str]:

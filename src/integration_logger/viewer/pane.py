@@ -156,14 +156,16 @@ def _timing(entry: Entry) -> list[Fact]:
         first = f", first byte after {words.span(entry.first_byte)}" if entry.first_byte is not None else ""
         found.append(Fact("Took", f"{words.span(entry.duration)}{first}"))
     if entry.phase:
-        found.append(Fact("Broke while", _PHASES.get(entry.phase, entry.phase)))
+        found.append(Fact("Broke", _PHASES.get(entry.phase, entry.phase)))
     return found
 
 
 _PHASES = {
-    "connect": "connecting", "send": "sending the request",
-    "wait": "waiting for the answer", "receive": "receiving the answer",
-}  # fmt: skip
+    "connect": "connecting",
+    "send": "during the request",
+    "wait": "before the answer began",
+    "receive": "during the answer",
+}
 
 
 def _run(entry: Entry) -> list[Fact]:

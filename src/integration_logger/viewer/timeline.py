@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from integration_logger.stores.base import Bucket, Stats
+from integration_logger.stores.base import Bucket, Store
 from integration_logger.viewer.params import PageState
 
 MOST_BARS = 100
@@ -40,28 +41,39 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True):
     failed: int
 
 
-def bucket_seconds(state: PageState, now: datetime) -> int | None:
-    """Return how long one bar of the page's range is; None where the range has no beginning."""
+def timeline(store: Store, state: PageState, now: datetime) -> Timeline | None:
+    """Return the bars of a page; None where its range has no beginning.
+
+    Where everything lies at the end of a range, as in a log that is young, the bars begin with it.
+    """
     if state.query.since is None:
         return None
-    minutes = ((state.query.till or now) - state.query.since).total_seconds() / 60
+    query, till = state.query, state.query.till or now
+    seconds = _bucket_seconds(state.query.since, till)
+    buckets = store.stats(query, seconds).buckets
+    first = min((b.start for b in buckets if b.success or b.error), default=None)
+    if first and state.range != "custom" and (till - first) * 4 < till - state.query.since:
+        query = msgspec.structs.replace(query, since=first)
+        seconds = _bucket_seconds(first, till)
+        buckets = store.stats(query, seconds).buckets
+    return _timeline(state, buckets, seconds, query.since or till, till)
+
+
+def _bucket_seconds(since: datetime, till: datetime) -> int:
+    minutes = (till - since).total_seconds() / 60
     return 60 * next((m for m in _MINUTES if minutes / m <= MOST_BARS), _MINUTES[-1])
 
 
-def timeline(state: PageState, stats: Stats, seconds: int, now: datetime) -> Timeline | None:
-    """Return the bars of a page; None where the range has no beginning."""
-    since, till = state.query.since, state.query.till or now
-    if since is None:
-        return None
+def _timeline(state: PageState, buckets: Sequence[Bucket], seconds: int, since: datetime, till: datetime) -> Timeline:
     first = int(since.timestamp() // seconds) * seconds
     count = max(1, int(-(-(till.timestamp() - first) // seconds)))
-    highest = max([b.success + b.error for b in stats.buckets], default=0) or 1
+    highest = max([b.success + b.error for b in buckets], default=0) or 1
     return Timeline(
-        bars=[_bar(state, b, first, seconds, count, highest) for b in stats.buckets if b.success or b.error],
+        bars=[_bar(state, b, first, seconds, count, highest) for b in buckets if b.success or b.error],
         since=since,
         till=till,
-        total=sum(b.success + b.error for b in stats.buckets),
-        failed=sum(b.error for b in stats.buckets),
+        total=sum(b.success + b.error for b in buckets),
+        failed=sum(b.error for b in buckets),
     )
 
 

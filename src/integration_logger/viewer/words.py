@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -88,7 +87,9 @@ def _exception(entry: Entry) -> str:
 
 def _protocol(entry: Entry) -> str:
     if entry.status_code is not None:
-        return f"{_partner(entry)} answered {_code(entry)}, then the connection broke."
+        return f"{_partner(entry)} answered {_code(entry)}, but not in full."
+    if entry.kind == "inbound":
+        return _no_answer("the application gave none")
     return _no_answer(f"{_other_side(entry)} broke the connection or the protocol")
 
 
@@ -187,16 +188,13 @@ def plain_target(entry: Entry) -> str:
     return to.host + to.head + to.tail
 
 
+_WEB_URL = re.compile(r"https?://(?:[^/?#]*@)?([^/?#]*)([^#]*)", re.IGNORECASE)
+
+
 def split_url(url: str) -> tuple[str, str]:
     """Split a URL into its host and its path with the query; what is not a URL of the web is all path."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return "", url
-    if parts.scheme not in ("http", "https"):
-        return "", url
-    path = parts.path or ("/" if parts.netloc else "")
-    return parts.netloc.rpartition("@")[2], path + (f"?{parts.query}" if parts.query else "")
+    match = _WEB_URL.match(url)
+    return (match[1], match[2] or "/") if match else ("", url)
 
 
 def _split(host: str, text: str) -> Target:
