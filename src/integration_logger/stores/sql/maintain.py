@@ -37,7 +37,7 @@ def purge(database: SQLite, now: datetime) -> Purged:
 
 def _purge_block(database: SQLite, block: int, stamp: int) -> tuple[int, int]:
     within = entries.c.seq.between(*bounds(block))
-    with database.write() as connection:
+    with database.turn() as connection:
         gone, bodies = remove(database, connection, block, within & (entries.c.expires_at <= stamp))
         stripped = strip(connection, within & (entries.c.bodies_expire_at <= stamp))
         if stripped:
@@ -62,12 +62,12 @@ def erase(database: SQLite, query: Query) -> Purged:
 
 
 def _erase_block(database: SQLite, block: int, seqs: Sequence[int]) -> tuple[int, int]:
-    with database.write() as connection:
+    with database.turn() as connection:
         return remove(database, connection, block, entries.c.seq.in_(seqs))
 
 
 def _erase_in_flight(database: SQLite, query: Query) -> tuple[int, int]:
-    with database.write() as connection:
+    with database.turn() as connection:
         ids = [id_bytes(entry.id) for entry in in_flight_matches(connection, query)]
         connection.execute(delete(in_flight).where(in_flight.c.id.in_(ids)))
     return len(ids), 0
@@ -96,7 +96,7 @@ _set_dates: Final = (
 
 
 def _redate_block(database: SQLite, block: int, retention: Retention) -> int:
-    with database.write() as connection:
+    with database.turn() as connection:
         changed = _changed(connection, block, retention)
         if changed:
             connection.execute(_set_dates, changed)

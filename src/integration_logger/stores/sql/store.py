@@ -49,6 +49,8 @@ class SQLStore:
 
     def write(self, entries: Sequence[Entry], *, in_flight: Iterable[InFlight] = ()) -> None:
         begun = [*in_flight]
+        if not entries and not begun:
+            return
         try:
             self._write(entries, begun)
         except _UNSTORABLE:
