@@ -8,14 +8,16 @@ spellings: parameters (``status_code=5xx&not.method=GET``) and the text of the s
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, Self
 
 import msgspec
 
-from integration_logger.entry import KINDS, STATUSES, Entry
+from integration_logger.entry import Entry
 from integration_logger.errors import QueryError, ScopeError
+from integration_logger.filters import FIELDS, FILTERS, Condition, field_kind
+from integration_logger.query_text import filters_of, quote_term, split_terms
 
 MAX_LIMIT = 500
 DEFAULT_LIMIT = 50
@@ -70,14 +72,6 @@ EVERYTHING: Final = Scope(tenants=ALL, applications=ALL, audit=True)
 """The scope of the operator's own tools, never of a reader who came over HTTP."""
 
 
-class Condition(msgspec.Struct, frozen=True):
-    """One filter: the field has one of the values, or, negated, none of them (null included)."""
-
-    field: str
-    values: tuple[str, ...]
-    negated: bool = False
-
-
 class Query(msgspec.Struct, frozen=True, kw_only=True):
     """A question to the store: filters are combined with *and*, the values of one with *or*.
 
@@ -120,7 +114,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
             self.scope.admits(entry)
             and (self.since is None or entry.started_at >= self.since)
             and (self.till is None or entry.started_at < self.till)
-            and all(_holds(c, entry) for c in self.conditions)
+            and all(condition.holds(entry) for condition in self.conditions)
             and self._text_matches(entry)
             and (entry.kind != "audit" or self.wants_audit)
         )
@@ -144,90 +138,9 @@ def searchable_text(entry: Entry) -> str:
     return "\n".join([p for p in parts if p] + list(entry.errors) + labels).lower()
 
 
-def _holds(condition: Condition, entry: Entry) -> bool:
-    test = FIELDS[field_kind(condition.field)].test
-    return any(test(entry, condition.field, value) for value in condition.values) != condition.negated
-
-
-# --- the fields -----------------------------------------------------------------------------------
-
-
-class FieldType(msgspec.Struct, frozen=True):
-    """How the values of a filter are read and compared."""
-
-    check: Callable[[str], str | None]
-    """Returns what is wrong with a value, or None."""
-    test: Callable[[Entry, str, str], bool]
-
-
-def _check_status_code(value: str) -> str | None:
-    fits = value == "none" or re.fullmatch(r"[1-9](xx|\d\d)", value)
-    return None if fits else "takes a code such as 404, a class such as 5xx, or none"
-
-
-def _check_seconds(value: str) -> str | None:
-    return None if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", value) else "takes a number of seconds"
-
-
-def _one_of(*words: str) -> Callable[[str], str | None]:
-    return lambda value: None if value in words else f"takes {', '.join(words)}"
-
-
-def _test_status_code(entry: Entry, _: str, value: str) -> bool:
-    code = entry.status_code
-    if value == "none":
-        return code is None and entry.status != "processing"
-    if value.endswith("xx"):
-        return code is not None and code // 100 == int(value[0])
-    return code == int(value)
-
-
-def _test_label(entry: Entry, field: str, value: str) -> bool:
-    found = entry.labels.get(field.removeprefix("label."))
-    return found == value or (isinstance(found, list) and value in found)
-
-
-def _test_column(entry: Entry, field: str, value: str) -> bool:
-    found: Any = getattr(entry, field)
-    return bool(found == value)
-
-
-def _any(_: str) -> str | None:
-    return None
-
-
-FIELDS: Final[dict[str, FieldType]] = {
-    "kind": FieldType(_one_of(*KINDS), _test_column),
-    "status": FieldType(_one_of(*STATUSES), _test_column),
-    "outcome": FieldType(_one_of("success", "error"), _test_column),
-    "has_errors": FieldType(_one_of("true", "false"), lambda e, _, v: e.has_errors == (v == "true")),
-    "status_code": FieldType(_check_status_code, _test_status_code),
-    "min_duration": FieldType(_check_seconds, lambda e, _, v: e.duration is not None and e.duration >= float(v)),
-    "max_duration": FieldType(_check_seconds, lambda e, _, v: e.duration is not None and e.duration <= float(v)),
-    "label": FieldType(_any, _test_label),
-    "text": FieldType(_any, _test_column),
-}
-
-TEXT_FIELDS: Final = (
-    "method", "tenant", "application", "integration", "operation", "log_type", "user_id",
-    "host", "route", "error_type", "parent_id", "transaction_id", "trace_id",
-)  # fmt: skip
-"""Filters that compare a column with the given text, exactly."""
-
-FILTERS: Final = (*(f for f in FIELDS if f not in ("label", "text")), *TEXT_FIELDS)
-"""Every filter by name; ``label.NAME`` comes on top."""
+# --- reading parameters ---------------------------------------------------------------------------
 
 _SINGLE: Final = ("since", "till", "limit", "cursor", "order")
-
-
-def field_kind(field: str) -> str:
-    """Return the key in ``FIELDS`` that says how a filter compares."""
-    if field in FIELDS:
-        return field
-    return "label" if field.startswith("label.") else "text"
-
-
-# --- reading ----------------------------------------------------------------------------------------
 
 
 class _Parser:
@@ -286,58 +199,11 @@ class _Parser:
             if field is None:
                 self.words[negated].append(value)
             else:
-                for name, wanted in _text_filter(field, value):
+                for name, wanted in filters_of(field, value):
                     if name in ("since", "till") and not negated:
                         self._set(name, wanted)
                     else:
                         self._filter(f"not.{name}" if negated else name, wanted)
-
-
-_TERM = re.compile(r"""(-?)(?:([A-Za-z_][\w.]*(?:\.[^\s:"]+)?):)?(?:"((?:[^"\\]|\\.)*)"|(\S+))""")
-
-
-def split_terms(text: str) -> list[tuple[bool, str | None, str]]:
-    """Split the text of the search box into (negated, field or None, value); unknown fields are plain words."""
-    found: list[tuple[bool, str | None, str]] = []
-    for minus, field, quoted, bare in _TERM.findall(text):
-        value = re.sub(r"\\(.)", r"\1", quoted) if quoted else bare
-        if field and not _is_text_field(field):
-            found.append((bool(minus), None, f"{field}:{value}"))
-        elif value:
-            found.append((bool(minus), field or None, value))
-    return found
-
-
-def quote_term(value: str) -> str:
-    """Return the word as the search box takes it back: quoted where it holds blanks, colons or a minus."""
-    if re.fullmatch(r"[^\s\":\\-][^\s\":\\]*", value):
-        return value
-    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-_ALIASES: Final = {"code": "status_code", "user": "user_id", "trace": "trace_id", "error": "error_type"}
-
-
-def _is_text_field(field: str) -> bool:
-    return field in FILTERS or field in _ALIASES or field in ("duration", "since", "till") or field.startswith("label.")
-
-
-def _text_filter(field: str, value: str) -> list[tuple[str, str]]:
-    """Translate one ``field:value`` of the search box into parameters."""
-    if field == "duration":
-        return [_duration(value)]
-    if field == "status" and value not in STATUSES:
-        return [("outcome" if value in ("success", "error") else "status_code", value)]
-    return [(_ALIASES.get(field, field), value)]
-
-
-def _duration(value: str) -> tuple[str, str]:
-    match = re.fullmatch(r"([<>])=?(\d{1,9}(?:\.\d{1,9})?)(ms|s|m)?", value)
-    if not match:
-        raise QueryError("duration", "takes a bound such as >1s or <250ms")
-    unit = {"ms": 0.001, "s": 1.0, "m": 60.0, None: 1.0}[match[3]]
-    seconds = f"{float(match[2]) * unit:.9f}".rstrip("0").rstrip(".")
-    return ("min_duration" if match[1] == ">" else "max_duration"), seconds
 
 
 def _read_time(name: str, value: str) -> datetime:
@@ -370,20 +236,3 @@ _READERS: Final[dict[str, Callable[[str, str], Any]]] = {
     "cursor": _read_integer(0, 2**63 - 1),
     "order": _read_order,
 }
-
-
-def field_values(entry: Entry, field: str) -> tuple[str, ...]:
-    """Return the values of a filter that find this entry, as facets count them; empty where it has none."""
-    if field == "status_code" and entry.status_code is None and entry.status != "processing":
-        return ("none",)
-    found = entry.labels.get(field.removeprefix("label.")) if field_kind(field) == "label" else getattr(entry, field)
-    if isinstance(found, list):
-        return tuple(dict.fromkeys(found))
-    if isinstance(found, bool):
-        return ("true" if found else "false",)
-    return () if found is None else (str(found),)
-
-
-def has_values(query: Query, field: str) -> Sequence[str]:
-    """Return the values that the query admits for a field; empty where it does not filter by it."""
-    return next((c.values for c in query.conditions if c.field == field and not c.negated), ())

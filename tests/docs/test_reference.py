@@ -16,7 +16,8 @@ from integration_logger.capture import Capture, Detached
 from integration_logger.cli import main
 from integration_logger.entry import Entry, Message, Run
 from integration_logger.errors import ConfigurationError
-from integration_logger.query import FILTERS, Query, Scope
+from integration_logger.filters import FILTERS
+from integration_logger.query import Query, Scope
 from integration_logger.stores.base import Store
 from integration_logger.stores.memory import MemoryStore
 from integration_logger.stores.state import State

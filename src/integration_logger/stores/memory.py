@@ -15,7 +15,8 @@ import msgspec
 
 from integration_logger.entry import Entry, InFlight
 from integration_logger.errors import ConfigurationError, StoreError
-from integration_logger.query import Query, Scope, field_values
+from integration_logger.filters import field_values
+from integration_logger.query import Query, Scope
 from integration_logger.retention import Retention
 from integration_logger.stores.base import (
     EXAMINED,

@@ -12,7 +12,8 @@ from integration_logger.codec import charset
 from integration_logger.curl import curl
 from integration_logger.entry import KINDS, STATUSES, Entry
 from integration_logger.entry import Message as Half
-from integration_logger.query import DEFAULT_LIMIT, FILTERS, MAX_LIMIT, Query
+from integration_logger.filters import FILTERS
+from integration_logger.query import DEFAULT_LIMIT, MAX_LIMIT, Query
 from integration_logger.stores.base import Store
 from integration_logger.viewer.access import Principal
 from integration_logger.viewer.render import Renderer, json_response

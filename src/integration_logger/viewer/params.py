@@ -9,7 +9,9 @@ from urllib.parse import urlencode
 import msgspec
 
 from integration_logger.errors import QueryError
-from integration_logger.query import Condition, Query, Scope, quote_term
+from integration_logger.filters import Condition
+from integration_logger.query import Query, Scope
+from integration_logger.query_text import quote_term
 
 RANGES = {
     "15m": ("Last 15 minutes", timedelta(minutes=15)),

@@ -15,7 +15,8 @@ import msgspec
 
 from integration_logger.codec import to_json
 from integration_logger.entry import KINDS, Entry
-from integration_logger.query import EVERYTHING, MAX_LIMIT, Condition, Query
+from integration_logger.filters import Condition
+from integration_logger.query import EVERYTHING, MAX_LIMIT, Query
 from integration_logger.stores.base import Store
 from integration_logger.viewer.shapes import list_item
 

@@ -7,7 +7,7 @@ from collections import Counter
 import msgspec
 
 from integration_logger.entry import status_label
-from integration_logger.query import field_values
+from integration_logger.filters import field_values
 from integration_logger.stores.base import Facets, Page
 from integration_logger.viewer.params import PageState
 from integration_logger.viewer.words import KIND_WORDS, visible

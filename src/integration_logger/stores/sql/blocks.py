@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, exists, func, or_, select
 
-from integration_logger.query import TEXT_FIELDS, Condition, Names, Query, Scope
+from integration_logger.filters import TEXT_FIELDS, Condition
+from integration_logger.query import Names, Query, Scope
 from integration_logger.stores.counting import status_class
 from integration_logger.stores.sql.rows import (
     DERIVED,

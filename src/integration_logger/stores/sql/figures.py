@@ -10,7 +10,8 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Column, ColumnElement, Connection, bindparam, func, select
 
-from integration_logger.query import Query, Scope, field_values
+from integration_logger.filters import field_values
+from integration_logger.query import Query, Scope
 from integration_logger.stores.base import EXAMINED, Facets, Info, Stats
 from integration_logger.stores.counting import Tally, buckets, by_frequency, percentiles, status_class
 from integration_logger.stores.sql.blocks import STATUSES_BY_OUTCOME, bounds, ranges, unfinished
