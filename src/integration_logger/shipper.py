@@ -23,8 +23,8 @@ from integration_logger.retention import Retention
 from integration_logger.segments import SegmentReader, segments
 from integration_logger.stores.base import Store
 
-BATCH: Final = 1000
-"""Entries in one transaction; larger ones gain nothing."""
+BATCH: Final = 128
+"""Entries in one transaction; of larger ones each entry costs more, because they leave the processor's cache."""
 INTERVAL: Final = 0.1
 """Seconds between two looks at the spool."""
 LONGEST_PAUSE: Final = 5.0
@@ -64,6 +64,8 @@ class Shipper:
         """Segments that only a newer version can read."""
         self._delivery = Delivery(store, retention, folder and folder / "rejected", self.counts)
         self._readers: dict[Path, SegmentReader] = {}
+        self._left: list[Path] = []
+        """Segments that the last turn did not get to, the oldest at the end."""
         self._lock: Descriptor | None = None
         self._tidied_at = 0.0
 
@@ -103,10 +105,11 @@ class Shipper:
     # --- segments -----------------------------------------------------------------------------------
 
     def _ship_segments(self, present: list[Path], ends_at: float) -> int:
+        """Go round the segments, oldest first, and on where the last turn ended, so that none is left out."""
         shipped = 0
         failure: OSError | None = None
         self._close_others(present)
-        left = sorted({*present, *self._readers} - self.newer, key=attrgetter("name"), reverse=True)
+        left = self._left or sorted({*present, *self._readers} - self.newer, key=attrgetter("name"), reverse=True)
         try:
             while left:
                 try:
@@ -116,8 +119,9 @@ class Shipper:
                 left.pop()
                 if monotonic() >= ends_at:
                     break
-            self.more = self.more or bool(left)
         finally:
+            self._left = left
+            self.more = self.more or bool(left)
             self.backlog = sum(reader.backlog for reader in self._readers.values()) + sum(map(self._unseen, left))
         if failure is not None:
             raise failure
@@ -135,6 +139,8 @@ class Shipper:
         for path in self._readers.keys() - set(present):
             if not self._readers[path].deleted:
                 self._readers.pop(path).close()
+        if not self.active:
+            self._left.clear()
 
     def _ship_segment(self, path: Path, ends_at: float) -> int:
         """Ship one batch, of a dead writer's segment all; only living ones stay open, so that a thousand can wait."""
