@@ -10,10 +10,17 @@ import pytest
 
 from integration_logger.stores import open_store
 from integration_logger.stores.base import Store
+from integration_logger.stores.sql import search
 from integration_logger.stores.state import State
 
 URLS = {"memory": "memory:", "sqlite": "sqlite:///{folder}/log.db"}
 SHARED = ("sqlite",)  # those that several processes may have open
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages are never cut short for want of time, however slow the machine is."""
+    monkeypatch.setattr(search, "SECONDS", 3600)
 
 
 @pytest.fixture(params=URLS)

@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from integration_logger.entry import KINDS, Entry, Message, Run
-from integration_logger.ids import new_id
 from integration_logger.filters import FILTERS, TEXT_FIELDS, Condition
+from integration_logger.ids import new_id
 from integration_logger.query import ALL, EVERYTHING, Query, Scope
 from integration_logger.stores import open_store
 from integration_logger.stores.base import Store

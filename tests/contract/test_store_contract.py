@@ -131,7 +131,7 @@ POISON: dict[str, dict[str, Any]] = {
     "huge headers": {"request": Message(raw_headers=((b"x" * 70_000, b"\xff" * 70_000),) * 3, size=1)},
     "extreme times": {"started_at": make_entry().started_at.replace(year=1), "duration": 1e9},
     "no time zone": {"started_at": make_entry().started_at.replace(tzinfo=None)},
-    "odd variables": {"variables": {"o": object(), "s": "\ud800", "t": (1, {2})}},
+    "odd variables": {"variables": {"o": object(), "s": "\ud800", "t": (1, {"\ud800"})}},
 }
 
 

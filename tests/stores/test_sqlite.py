@@ -121,6 +121,20 @@ def test_a_busy_database_is_reported(store: SQLStore, path: Path, monkeypatch: p
         hasty.write([make_entry()])
 
 
+def test_a_file_that_was_removed_is_left(store: SQLStore, path: Path) -> None:
+    """Nothing is written into the void: the batch fails, and can be written after the store was opened again."""
+    store.write([make_entry()])
+    for file in path.parent.iterdir():
+        file.unlink()
+    with pytest.raises(StoreError) as caught:
+        store.write([entry := make_entry()])
+    assert not caught.value.data_error
+    assert not path.exists()
+    store.open()
+    store.write([entry])
+    assert [found.id for found in store.search(Query(scope=EVERYTHING)).entries] == [entry.id]
+
+
 def test_what_is_erased_is_not_in_the_file(store: SQLStore, path: Path) -> None:
     """Neither the entry nor a summary of it can be found there."""
     fill(store, 1500)

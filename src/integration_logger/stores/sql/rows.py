@@ -23,7 +23,6 @@ _read_texts = msgspec.json.Decoder(tuple[str, ...]).decode
 _read_run = msgspec.json.Decoder(Run).decode
 _read_about = msgspec.json.Decoder(tuple[Any, ...]).decode
 
-
 OWN: Final = "="
 """Stands for the value that an entry which begins its own transaction or trace derives from its id."""
 
@@ -76,9 +75,9 @@ def from_row(row: Sequence[Any]) -> Entry:
     for place, read in _READERS:
         if values[place] is not None:
             values[place] = read(values[place])
-    for place, default in _DEFAULTS:
+    for place, make in _EMPTY:
         if values[place] is None:
-            values[place] = default
+            values[place] = make()
     for place, derive in _DERIVED:
         if values[place] == OWN:
             values[place] = derive(values[_ID])
@@ -168,10 +167,10 @@ _FIELDS: Final = Entry.__struct_fields__
 _COLUMNS: Final = tuple(entries.c.keys())
 _WRITERS: Final = tuple((_FIELDS.index(name), write) for name, (write, _) in _CONVERTED.items())
 _READERS: Final = tuple((_FIELDS.index(name), read) for name, (_, read) in _CONVERTED.items())
-_DEFAULTS: Final[tuple[tuple[int, Any], ...]] = (
-    (_FIELDS.index("labels"), {}),
-    (_FIELDS.index("errors"), ()),
-    (_FIELDS.index("redacted"), ()),
+_EMPTY: Final[tuple[tuple[int, Callable[[], Any]], ...]] = (
+    (_FIELDS.index("labels"), dict),
+    (_FIELDS.index("errors"), tuple),
+    (_FIELDS.index("redacted"), tuple),
 )
 _NOTHING: Final = {"id": bytes(16), "started_at": 0, "has_errors": False}
 _ID: Final = _FIELDS.index("id")
@@ -219,8 +218,10 @@ def _storable_value(value: Any) -> Any:
         return value.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
     if isinstance(value, dict):
         return {_storable_value(k): _storable_value(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return type(value)(_storable_value(item) for item in value)
+    if isinstance(value, (list, set, frozenset)):
+        return [_storable_value(item) for item in value]
+    if isinstance(value, tuple):
+        return tuple(_storable_value(item) for item in value)
     if isinstance(value, int) and abs(value) > _HIGHEST:
         return str(value)
     return value
