@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 import random
+import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-import click
 import msgspec
 import zstandard
 
@@ -61,7 +61,7 @@ def main() -> None:
     samples: list[Any] = [_payload() for _ in range(SAMPLES)]
     data = zstandard.train_dictionary(SIZE, samples, level=1).as_bytes()
     Path(__file__).with_name("payload-1.dict").write_bytes(data)
-    click.echo(f"{len(data)} bytes from {SAMPLES} samples of {sum(map(len, samples)) // SAMPLES} bytes")
+    sys.stdout.write(f"{len(data)} bytes from {SAMPLES} samples of {sum(map(len, samples)) // SAMPLES} bytes\n")
 
 
 def _payload() -> bytes:
