@@ -84,7 +84,7 @@ class IntegrationLogger:
             options.read_redactor(redact),
             max_body=options.read_max_body(max_body),
             processors=options.read_callables("processors", processors),
-            labels=options.read_labels(labels),
+            labels=labels,
             trusted_proxies=TrustedProxies(trusted_proxies) if trusted_proxies else None,
             start=self.start,
         )

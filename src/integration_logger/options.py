@@ -11,7 +11,6 @@ from typing import Any, Final
 import platformdirs
 
 from integration_logger.errors import ConfigurationError
-from integration_logger.recorder import ConstantLabels
 from integration_logger.redaction import Redactor
 from integration_logger.retention import Retention, read_period
 from integration_logger.segments import MAX_FRAME
@@ -29,7 +28,7 @@ _PREFIX: Final = "INTEGRATION_LOGGER_"
 def read_store(store: str | Store | None) -> Store:
     """Return the store; for None one in memory, which stays empty."""
     if store is None or isinstance(store, str):
-        return store_from_url(store or "memory:")
+        return store_from_url("memory:" if store is None else store)
     if not all(callable(getattr(store, name, None)) for name in ("open", "write", "search", "close")):
         raise ConfigurationError(f"store takes a URL such as sqlite:///integration-logs.db or a Store, not {store!r}")
     return store
@@ -93,12 +92,6 @@ def read_redactor(redactor: Redactor | None) -> Redactor:
     if not callable(getattr(redactor, "redact", None)):
         raise ConfigurationError(f"redact takes a Redactor, not {redactor!r}")
     return redactor
-
-
-def read_labels(labels: ConstantLabels | None) -> ConstantLabels | None:
-    if labels is None or callable(labels) or isinstance(labels, Mapping):
-        return labels
-    raise ConfigurationError(f"labels takes a mapping, or a callable that returns one, not {labels!r}")
 
 
 def one_of(name: str, value: Any, allowed: Sequence[Any]) -> Any:

@@ -1,0 +1,289 @@
+"""The logger: begins by itself, ships, tells the truth about it, ends in time, and begins again."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import pytest
+
+from integration_logger import IntegrationLogger, Redactor, Spool
+from integration_logger.errors import StoreError
+from integration_logger.segments import segments
+from integration_logger.stores import open_store
+from integration_logger.stores.base import Store
+from integration_logger.stores.memory import MemoryStore
+from tests.deadlines import eventually
+from tests.records import record, stored
+from tests.spools import on_spool
+
+Make = Callable[..., IntegrationLogger]
+
+
+@pytest.fixture(scope="module")
+def redactor() -> Redactor:
+    """One for all tests, because making one takes a third of a second."""
+    return Redactor()
+
+
+@pytest.fixture
+def logger(tmp_path: Path, redactor: Redactor) -> Iterator[Make]:
+    """Make loggers on a SQLite file, which are closed after the test."""
+    with ExitStack() as stack:
+
+        def make(store: str | Store = f"sqlite:///{tmp_path}/log.db", **options: Any) -> IntegrationLogger:
+            return stack.enter_context(closing(IntegrationLogger(store, **{"redact": redactor, **options})))
+
+        yield make
+
+
+def own_threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("integration-logger")]
+
+
+# --- beginning ----------------------------------------------------------------------------------------
+
+NOTHING = """
+import os, sys, threading
+before = set(os.listdir("/proc/self/fd"))
+from integration_logger import IntegrationLogger
+log = IntegrationLogger("sqlite:///log.db")
+app = log.asgi(lambda scope, receive, send: None)
+log.current().label(a=1)
+log.health()
+after = set(os.listdir("/proc/self/fd"))
+print([fd for fd in after - before if os.path.exists(f"/proc/self/fd/{fd}")], threading.active_count(), os.listdir("."))
+"""
+
+
+def test_importing_and_constructing_open_nothing(tmp_path: Path) -> None:
+    """No thread, file or connection is there before the first call, and none at the end of such a process."""
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", "-W", "error", "-c", NOTHING],
+        cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.stdout, done.stderr) == ("[] 1 []\n", "")
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_a_record_begins_shipping(logger: Make) -> None:
+    """The first record starts what ships it; nothing has to be called."""
+    log = logger()
+    assert own_threads() == []
+    ids = record(log, 3)
+    assert log.flush()
+    assert stored(log.store) == ids
+    health = log.health()
+    assert (health.captured, health.shipped, health.backlog_bytes, health.durable) == (3, 3, 0, True)
+    assert health.problems == ()
+
+
+def test_a_lifespan_begins_shipping(tmp_path: Path, logger: Make) -> None:
+    """What a dead process left is shipped when the host starts, or the log is looked at, without any traffic."""
+    dead = logger(ship=None)
+    ids = record(dead, 2)
+    dead.close()
+    log = logger()
+    log.start()
+    eventually(lambda: log.health().shipped == 2)
+    assert stored(log.store) == ids
+
+
+def test_without_a_store_nothing_is_recorded(logger: Make) -> None:
+    """A logger for None wraps nothing, opens nothing, and flushes at once."""
+    log = logger(None)
+    app: Any = object()
+    assert log.asgi(app) is app
+    log.start()
+    assert own_threads() == []
+    assert log.flush(timeout=0)
+
+
+def test_a_logger_may_be_unable_to_start_threads(
+    logger: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """If the system has no thread left, entries wait on the spool and the trouble is told; later they are shipped."""
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    log = logger()
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        record(log, 3)
+        assert log.health().captured == 3
+        assert log.health().problems == ("can't start new thread",)
+        assert not log.flush(timeout=0.01)
+    assert len(caplog.records) == 1
+    assert eventually(lambda: log.flush(timeout=0.1))
+    assert log.health().problems == ()
+    assert len(stored(log.store)) == 3
+
+
+# --- flushing -----------------------------------------------------------------------------------------
+
+
+def test_flush_tells_the_truth(logger: Make) -> None:
+    """True means that all is in the store; while the store is away it is False, in time."""
+
+    class Away(MemoryStore):
+        away = True
+
+        def write(self, *args: Any, **options: Any) -> None:
+            if self.away:
+                raise StoreError("away")
+            super().write(*args, **options)
+
+    store = Away()
+    log = logger(store, spool=None)
+    assert log.flush(timeout=0)
+    ids = record(log, 2)
+    began = monotonic()
+    assert not log.flush(timeout=0.3)
+    assert 0.3 <= monotonic() - began < 1
+    assert log.health().problems == ("away",)
+    store.away = False
+    assert log.flush()
+    assert stored(store) == ids
+
+
+def test_flush_waits_for_every_thread(logger: Make) -> None:
+    """After a flush everything is stored that any thread had recorded before it."""
+    log = logger()
+    threads = [threading.Thread(target=record, args=(log, 200)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert log.flush(timeout=20)
+    assert len(set(stored(log.store))) == 1600
+    assert log.health().captured == 1600
+
+
+def test_flush_without_a_shipper_means_the_spool(tmp_path: Path, logger: Make) -> None:
+    """With ship=None what is on the spool is flushed, and what waits in memory is not."""
+    folder = tmp_path / "spool"
+    log = logger(ship=None, spool=folder)
+    record(log, 2)
+    assert log.flush(timeout=0)
+    assert len(on_spool(folder)) == 2
+    assert not (tmp_path / "log.db").exists()
+    blocked = tmp_path / "blocked"
+    blocked.touch()
+    other = logger(ship=None, spool=blocked)
+    record(other)
+    assert not other.flush(timeout=0.05)
+    blocked.unlink()
+    assert other.flush(timeout=5)
+    assert len(on_spool(blocked)) == 1
+
+
+def test_flush_without_spool_and_shipper_ships(logger: Make) -> None:
+    """Where neither a spool nor a thread is wanted, flush and close store what was recorded."""
+    store = MemoryStore()
+    log = logger(store, spool=None, ship=None)
+    record(log, 300)
+    assert stored(store) == []
+    assert log.flush()
+    assert len(stored(store)) == 300
+    record(log)
+    log.close()
+    assert len(stored(store)) == 301
+
+
+def test_syncs_happen_without_a_shipper(tmp_path: Path, logger: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The promise of fsync holds with ship=None too."""
+    synced = []
+    monkeypatch.setattr(os, "fdatasync", synced.append)
+    log = logger(ship=None, spool=Spool(tmp_path / "spool", fsync=0.01))
+    record(log)
+    eventually(lambda: len(synced) > 2)
+
+
+# --- ending -------------------------------------------------------------------------------------------
+
+
+def test_close_ships_and_lets_go(tmp_path: Path, logger: Make) -> None:
+    """After closing everything is stored, no thread runs, no file is open, and the spool holds no entry."""
+    log = logger()
+    record(log, 500)
+    log.close()
+    log.close()
+    assert own_threads() == []
+    assert segments(tmp_path / "log.db.spool") == []
+    opened = {str(file.readlink()) for file in Path("/proc/self/fd").iterdir() if file.is_symlink()}
+    assert not any(str(tmp_path) in name for name in opened)
+    with closing(open_store(f"sqlite:///{tmp_path}/log.db")) as store:
+        assert len(stored(store)) == 500
+
+
+def test_a_closed_logger_begins_again(logger: Make) -> None:
+    """What is recorded after closing is not lost: everything begins anew, as often as that happens."""
+    log = logger()
+    ids = []
+    for _ in range(3):
+        ids += record(log, 2)
+        log.close()
+    ids += record(log)
+    assert log.flush()
+    assert stored(log.store) == ids
+
+
+def test_a_given_store_stays_open(tmp_path: Path, logger: Make) -> None:
+    """A logger closes the store that it opened, and leaves alone the one that it was given."""
+    closed = []
+
+    class Watched(MemoryStore):
+        def close(self) -> None:
+            closed.append(1)
+
+    log = logger(Watched(), spool=None)
+    record(log)
+    log.close()
+    assert closed == []
+
+
+def test_close_does_not_wait_for_a_store_that_hangs(logger: Make) -> None:
+    """Whatever the store does, closing takes its time and no more; what is not stored stays on the spool."""
+    entered, released = threading.Event(), threading.Event()
+
+    class Hanging(MemoryStore):
+        def write(self, *args: Any, **options: Any) -> None:
+            entered.set()
+            released.wait(60)
+            super().write(*args, **options)
+
+    store = Hanging()
+    log = logger(store, spool=None)
+    ids = record(log)
+    assert entered.wait(10)
+    began = monotonic()
+    log.close(timeout=0.3)
+    assert monotonic() - began < 1
+    ids += record(log)
+    released.set()
+    assert log.flush()
+    assert stored(store) == ids
+    eventually(lambda: own_threads().count("integration-logger-shipper") == 1)
+
+
+def test_several_loggers_in_one_process(tmp_path: Path, logger: Make) -> None:
+    """Loggers on one store share its spool, others keep to themselves; each call is stored once where it belongs."""
+    first, second = logger(), logger()
+    other = logger(f"sqlite:///{tmp_path}/other.db")
+    ids = [id for _ in range(5) for log in (first, second) for id in record(log, 10)]
+    others = record(other, 7)
+    assert all(log.flush() for log in (first, second, other))
+    assert sorted(stored(first.store)) == sorted(ids)
+    assert stored(other.store) == others
+    first.close()
+    ids += record(second)
+    assert second.flush()
+    assert sorted(stored(second.store)) == sorted(ids)
