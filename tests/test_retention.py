@@ -1,0 +1,135 @@
+"""How long entries are kept: periods, rules in order, and bounds."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from integration_logger import ConfigurationError, Retention, Rule
+from integration_logger.retention import read_period
+from tests.factories import make_entry
+
+DAY = timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("words", "period"),
+    [
+        ("30 days", 30 * DAY),
+        ("1 day", DAY),
+        (" 12  hours ", DAY / 2),
+        ("1.5 hours", timedelta(minutes=90)),
+        ("90seconds", timedelta(seconds=90)),
+        ("2 weeks", 14 * DAY),
+        ("1 minute", timedelta(minutes=1)),
+        (timedelta(microseconds=1), timedelta(microseconds=1)),
+    ],
+)
+def test_periods_are_words_or_timedeltas(words: Any, period: timedelta) -> None:
+    """A number and a unit, as people write them."""
+    assert read_period(words) == period
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "",
+        "30",
+        "days",
+        "-1 day",
+        "0 days",
+        "1 month",
+        "1e3 days",
+        "1 day 2 hours",
+        30,
+        None,
+        b"1 day",
+        -DAY,
+        timedelta(0),
+    ],
+)
+def test_what_is_no_period_is_refused(wrong: Any) -> None:
+    """The error shows a right one."""
+    with pytest.raises(ConfigurationError, match="period"):
+        read_period(wrong)
+
+
+@given(st.text())
+def test_any_text_is_a_period_or_refused(words: str) -> None:
+    """Nothing but ConfigurationError is raised."""
+    with suppress(ConfigurationError):
+        assert read_period(words) > timedelta(0)
+
+
+def kept(retention: Retention, **fields: Any) -> tuple[timedelta, timedelta | None]:
+    entry = make_entry(body_size=0, **fields)
+    dated = retention.date(entry)
+    assert dated.expires_at is not None
+    bodies = None if dated.bodies_expire_at is None else dated.bodies_expire_at - entry.started_at
+    return dated.expires_at - entry.started_at, bodies
+
+
+def test_thirty_days_by_default() -> None:
+    """Without rules every entry is kept for thirty days, with its bodies."""
+    assert kept(Retention(), status_code=200) == kept(Retention(), status_code=500) == (30 * DAY, None)
+
+
+def test_the_first_rule_that_matches_wins() -> None:
+    """Rules are asked in order, all that a rule names must fit, then errors, then the default."""
+    retention = Retention(
+        "14 days",
+        errors="60 days",
+        bodies="2 days",
+        rules=[
+            Rule("3 days", integration="stripe", outcome="success"),
+            Rule("1 hour", bodies="1 minute", integration="stripe"),
+            Rule("1 week", status_code=404),
+        ],
+    )
+    assert kept(retention, integration="stripe", status_code=200) == (3 * DAY, None)
+    assert kept(retention, integration="stripe", status_code=500) == (DAY / 24, timedelta(minutes=1))
+    assert kept(retention, integration="github", status_code=404) == (7 * DAY, None)
+    assert kept(retention, integration="github", status_code=500) == (60 * DAY, 2 * DAY)
+    assert kept(retention, integration="github", status_code=200) == (14 * DAY, 2 * DAY)
+    assert retention.longest == 60 * DAY
+
+
+def test_bodies_are_never_kept_longer_than_their_entry() -> None:
+    """A longer period for bodies than for entries ends with the entry."""
+    assert kept(Retention("1 day", bodies="2 days"), status_code=200) == (DAY, DAY)
+
+
+def test_an_entry_that_never_expires_within_the_calendar_expires_at_its_end() -> None:
+    """Periods beyond the last year that can be written do not raise."""
+    entry = make_entry(started_at=datetime(9999, 12, 31, tzinfo=UTC))
+    assert Retention("999999 weeks").date(entry).expires_at == datetime.max.replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"default": "soon"},
+        {"errors": 5},
+        {"bodies": "0 days"},
+        {"rules": ["3 days"]},
+        {"max_rows": 0},
+        {"max_rows": "many"},
+        {"max_bytes": 1.5},
+        {"max_bytes": True},
+    ],
+)
+def test_a_wrong_value_is_refused_where_it_is_given(options: dict[str, Any]) -> None:
+    """ConfigurationError is raised by the constructor."""
+    with pytest.raises(ConfigurationError):
+        Retention(**options)
+
+
+def test_a_rule_matches_known_fields_only() -> None:
+    """A misspelt field is told, not passed over."""
+    with pytest.raises(ConfigurationError, match="integration"):
+        Rule("1 day", integratoin="stripe")
