@@ -7,9 +7,9 @@ a stub of its metadata.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, overload
 
 from integration_logger import codec
 from integration_logger.aside import set_aside
@@ -42,15 +42,26 @@ class Delivery:
 
     def deliver(self, payloads: Sequence[bytes]) -> None:
         """Have every entry stored, or set aside; raises while the store is away, and may then be called again."""
-        entries = [entry for payload in payloads if (entry := self._read(payload)) is not None]
-        if not entries:
+        if not payloads:
             return
         try:
             self.open()
-            self._write(entries)
+            self._write(payloads)
         except Exception:
             self.opened = False  # it may have been removed, and has to be made anew
             raise
+
+    def _write(self, payloads: Sequence[bytes]) -> None:
+        try:
+            self.store.write(_Unread(payloads, self.retention))
+        except StoreError as error:
+            if not error.data_error:
+                raise
+            self._write_what_can_be(payloads, error)
+        except Exception as error:
+            self._write_what_can_be(payloads, error)
+        else:
+            self.counts["shipped"] += len(payloads)
 
     def _read(self, payload: bytes) -> Entry | None:
         try:
@@ -59,9 +70,14 @@ class Delivery:
             self._set_aside(payload, new_id())
             return None
 
-    def _write(self, entries: Sequence[Entry]) -> None:
+    def _write_what_can_be(self, payloads: Sequence[bytes], error: Exception) -> None:
+        """Go through a batch that raised this error as a whole."""
+        entries = [entry for payload in payloads if (entry := self._read(payload)) is not None]
         search = _Search(self.store)
-        search.write(entries)
+        if len(entries) == len(payloads):
+            search.go_on(entries, error)
+        elif entries:
+            search.write(entries)
         if search.error is not None and not any(map(self._write_stub, search.doubtful)):
             raise search.error
         refused = [*search.refused, *search.doubtful]
@@ -93,6 +109,32 @@ class Delivery:
             set_aside(self.rejected, f"{name}.bin", payload)
 
 
+class _Unread(Sequence[Entry]):
+    """Entries that are read when their turn comes: many at once leave the cache, and busy the garbage collector."""
+
+    def __init__(self, payloads: Sequence[bytes], retention: Retention) -> None:
+        self._payloads = payloads
+        self._retention = retention
+
+    def __len__(self) -> int:
+        return len(self._payloads)
+
+    @overload
+    def __getitem__(self, place: int) -> Entry: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Entry]: ...
+    def __getitem__(self, place: int | slice) -> Entry | Sequence[Entry]:
+        if isinstance(place, slice):
+            return _Unread(self._payloads[place], self._retention)
+        return self._read(self._payloads[place])
+
+    def __iter__(self) -> Iterator[Entry]:
+        return map(self._read, self._payloads)
+
+    def _read(self, payload: bytes) -> Entry:
+        return self._retention.date(codec.decode(payload))
+
+
 _ALWAYS: Final = ("id", "kind", "started_at", "status", "status_code", "duration", "expires_at")
 _IF_POSSIBLE: Final = ("tenant", "application", "integration", "operation", "method", "host", "route", "error_type")
 
@@ -114,20 +156,25 @@ class _Search:
         """Store all that can be stored; raise ``StoreError`` while the store is away."""
         try:
             self.store.write(entries)
-        except StoreError as error:
-            if not error.data_error:
-                raise
-            self._divide(entries, self.refused)
         except Exception as error:
-            self.error = error
-            self._in_a_row += 1
-            if self._in_a_row > PROBES:
-                raise
-            self._divide(entries, self.doubtful)
+            self.go_on(entries, error)
         else:
             self._in_a_row, self.error = 0, None
             self.refused += self.doubtful
             self.doubtful.clear()
+
+    def go_on(self, entries: Sequence[Entry], error: Exception) -> None:
+        """Divide what raised this error, or raise it where that is of no use."""
+        if isinstance(error, StoreError):
+            if not error.data_error:
+                raise error
+            self._divide(entries, self.refused)
+        else:
+            self.error = error
+            self._in_a_row += 1
+            if self._in_a_row > PROBES:
+                raise error
+            self._divide(entries, self.doubtful)
 
     def _divide(self, entries: Sequence[Entry], found: list[Entry]) -> None:
         if len(entries) == 1:

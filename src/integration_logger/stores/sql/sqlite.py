@@ -95,8 +95,13 @@ class SQLite:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that is the only one to write."""
-        with self._gate, _translated(), self._engine.execution_options(write=True).begin() as connection:
-            yield connection
+        try:
+            with self._gate, _translated(), self._engine.execution_options(write=True).begin() as connection:
+                yield connection
+        except StoreError as error:
+            if not error.data_error:
+                self.close()  # a connection that was made while the file could not be written stays without the right
+            raise
 
     @contextmanager
     def turn(self) -> Iterator[Connection]:
@@ -123,17 +128,18 @@ class SQLite:
         """Insert whole rows."""
         if rows:
             names, rows = _without_empty(table, rows)
-            connection.exec_driver_sql(_insert_text(table, names), rows)
+            _driver(connection).executemany(_insert_text(table, names), rows)
 
     def upsert(self, connection: Connection, table: Table, rows: Sequence[Row], add: Sequence[str] = ()) -> None:
         """Insert whole rows or replace those with their key; the columns named in ``add`` are added to."""
         if rows:
-            connection.exec_driver_sql(_upsert_text(table, tuple(add)), [*rows])
+            _driver(connection).executemany(_upsert_text(table, tuple(add)), rows)
 
     def last_seq(self, connection: Connection) -> int:
         """Return the highest ``seq`` that was ever given."""
-        found = connection.exec_driver_sql("SELECT seq FROM sqlite_sequence WHERE name = ?", (entries.name,))
-        return found.scalar() or 0
+        text = "SELECT seq FROM sqlite_sequence WHERE name = ?"
+        found = _driver(connection).execute(text, (entries.name,)).fetchone()
+        return found[0] if found else 0
 
     def now(self, connection: Connection) -> int:
         """Return the time of the database in microseconds since 1970."""

@@ -97,8 +97,11 @@ def _known(database: SQLite, connection: Connection, ids: Iterable[bytes]) -> di
     return found
 
 
+_in_flight_ids: Final = select(in_flight.c.id)
+
+
 def _update_in_flight(database: SQLite, connection: Connection, finished: set[bytes], begun: Sequence[Row]) -> None:
-    present = set(connection.scalars(select(in_flight.c.id)))
+    present = {id for (id,) in database.fetch(connection, _in_flight_ids, ())}
     if ended := present & finished:
         connection.execute(delete(in_flight).where(in_flight.c.id.in_(ended)))
     if begun:
