@@ -17,7 +17,7 @@ import msgspec
 from integration_logger.cli import terminal
 from integration_logger.cli.reading import opened, sqlite_file
 from integration_logger.errors import IntegrationLoggerError
-from integration_logger.options import default_folder
+from integration_logger.options import default_folder, store_name
 from integration_logger.segments import POSITION, READ_AHEAD, segments
 from integration_logger.shipper import LOCK
 from integration_logger.spool import read_manifest
@@ -112,7 +112,7 @@ def check_writable(folder: Path) -> Finding:
 def check_manifest(folder: Path, url: str) -> Finding:
     """Tell whether the spool is for this store."""
     other = read_manifest(folder)
-    if other is not None and other != safe_url(url):
+    if other is not None and other != store_name(url):
         return Finding(
             f"the spool {folder} is for another store ({other})", "check that one, or give the right --spool"
         )
