@@ -196,7 +196,7 @@ def _unbrotli(data: bytes, limit: int) -> tuple[bytes, bool]:
 
     decoder = brotli.Decompressor()
     decoded: bytes = decoder.process(data, output_buffer_limit=limit)
-    return decoded[:limit], decoder.is_finished()
+    return decoded[:limit], len(decoded) <= limit and decoder.is_finished()
 
 
 _DECODERS: Final[dict[str, Callable[[bytes, int], tuple[bytes, bool]]]] = {

@@ -127,6 +127,8 @@ class Capture:
             self.traceback = _format_traceback(text)
             text = f"{type(text).__name__}: {_safe_text(text)}".removesuffix(": ")
         if text is not None:
+            if self.errors is not None:
+                del self.errors[MAX_ERRORS - 1 :]  # what broke the call is told, however many errors it had
             self.error(text)
 
     def finish(self) -> Entry:
