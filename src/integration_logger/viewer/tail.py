@@ -20,6 +20,7 @@ from integration_logger.entry import Entry
 from integration_logger.errors import QueryError, StoreError
 from integration_logger.query import MAX_LIMIT, Query
 from integration_logger.stores.base import Store
+from integration_logger.viewer.ending import server_is_ending
 from integration_logger.viewer.poller import POLL, Item, Poller
 from integration_logger.viewer.shapes import list_item
 from integration_logger.viewer.threads import in_thread
@@ -59,7 +60,7 @@ class Tail:
         open_calls: tuple[Entry, ...] | None = None
         shown = b""
         yield b"retry: 500\n\n"
-        while not self._closed and time.monotonic() < ends_at:
+        while not (self._closed or server_is_ending()) and time.monotonic() < ends_at:
             try:
                 position, news = await self._news(query, position)
             except StoreError:

@@ -1,0 +1,78 @@
+"""A host that runs in a process of its own, to be killed: ``host.py FOLDER``, or its ``app`` under ``uvicorn``.
+
+Prints its port. What happens to it besides is said by the words after the folder:
+
+``handler``  the application has its own handler of SIGTERM, which prints a line;
+``bare``     it has no lifespan.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Mount, Route
+
+from integration_logger import ALL, IntegrationLogger, Principal
+
+REQUEST_ID = b"x-request-id"
+FOLDER = "RELIABILITY_FOLDER"
+
+
+async def echo(request: Request) -> JSONResponse:
+    """Answer with what came."""
+    return JSONResponse({"received": len(await request.body()), "process": os.getpid()})
+
+
+def labels(scope: Mapping[str, Any]) -> dict[str, str]:
+    """Let every entry say which call it is about."""
+    return {"request_id": dict(scope["headers"]).get(REQUEST_ID, b"").decode()}
+
+
+def everybody(_: Request) -> Principal:
+    """Let everybody see everything."""
+    return Principal("tester", role="owner", tenants=ALL)
+
+
+def make(folder: str) -> tuple[IntegrationLogger, Any]:
+    """Return the logger and the wrapped app."""
+    log = IntegrationLogger(f"sqlite:///{folder}/log.db")
+    routes = [Route("/echo", echo, methods=["POST"]), Mount("/logs", log.viewer(authorize=everybody))]
+    return log, log.asgi(Starlette(routes=routes), labels=labels)
+
+
+def app() -> Any:
+    """Return the app for servers that import it; the folder is in the environment."""
+    return make(os.environ[FOLDER])[1]
+
+
+def on_term(*_: object) -> None:
+    """Tell that the application's own handler was called."""
+    print("its own handler", flush=True)
+
+
+def main(folder: str, *words: str) -> None:
+    """Serve until told to end."""
+    if "handler" in words:
+        signal.signal(signal.SIGTERM, on_term)
+    # named as TCP, or asyncio does not switch Nagle's algorithm off, and each answer takes 40 ms
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening.bind(("127.0.0.1", 0))
+    config = uvicorn.Config(
+        make(folder)[1], log_level="warning", access_log=False, lifespan="off" if "bare" in words else "on"
+    )
+    print(listening.getsockname()[1], flush=True)
+    uvicorn.Server(config).run(sockets=[listening])
+    print("ended", flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
