@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from integration_logger.redaction import forms, json, multipart, text
 from integration_logger.redaction.edits import MASK, Edit, apply, whole
-from integration_logger.redaction.scan import Hit
+from integration_logger.redaction.suspects import Hit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -65,24 +65,26 @@ class Names:
     def __init__(self, names: Iterable[str] = (), keep: Iterable[str] = ()) -> None:
         kept = _parse(_INNOCENT) | {split(name.encode()) for name in keep}
         self.listed = (_parse(_EVERYWHERE) | {split(name.encode()) for name in names}) - kept
+        self.endings = {(ending,) for ending in _ENDINGS.split("|")} - kept
         self.in_queries = _parse(_IN_QUERIES) - kept
-        self.sensitive = _Verdicts(self.listed, kept).__getitem__
-        self.sensitive_header = _Verdicts(self.listed | _parse(_IN_HEADERS), kept).__getitem__
-        self.sensitive_parameter = _Verdicts(self.listed | self.in_queries, kept).__getitem__
+        endings = tuple(ending for (ending,) in self.endings)
+        self.sensitive = _Verdicts(self.listed, kept, endings).__getitem__
+        self.sensitive_header = _Verdicts(self.listed | _parse(_IN_HEADERS), kept, endings).__getitem__
+        self.sensitive_parameter = _Verdicts(self.listed | self.in_queries, kept, endings).__getitem__
 
     def last_words(self) -> set[bytes]:
         """Return every word in which a sensitive name may end."""
-        listed = {words[-1] for words in self.listed | {(ending,) for ending in _ENDINGS.split("|")}}
+        listed = {words[-1] for words in self.listed | self.endings}
         return {word.encode() for word in listed.union(_CONTINUATIONS)}
 
 
 class _Verdicts(dict[bytes, bool]):
     """Name to verdict, filled as names are met."""
 
-    def __init__(self, listed: Iterable[Words], kept: Iterable[Words]) -> None:
+    def __init__(self, listed: Iterable[Words], kept: Iterable[Words], endings: Words) -> None:
         self._listed = frozenset("".join(words) for words in listed)
         self._kept = frozenset("".join(words) for words in kept)
-        self._endings = tuple(ending for ending in _ENDINGS.split("|") if ending not in self._kept)
+        self._endings = endings
 
     def __missing__(self, name: bytes) -> bool:
         if len(self) >= _CACHED:
@@ -107,14 +109,8 @@ def split(name: bytes) -> Words:
 def scan_patterns(listed: Iterable[Words]) -> list[str]:
     """Return patterns for a scanner that ignores case: they find at least every name with one of these endings."""
     stems = {r"(?:[-_. \[]|%5B)?".join(words) for words in listed}
-    stems.update(_ENDINGS.split("|"))
     continuations = "|".join(_CONTINUATIONS)
     return [rf"{stem}(?:[-_. $0-9\[\]]*(?:{continuations}))?" for stem in sorted(stems)]
-
-
-def parameter_pattern(listed: Iterable[Words]) -> str:
-    """Return one pattern for names that are sensitive in queries only."""
-    return "|".join(sorted("[-_. ]?".join(words) for words in listed))
 
 
 def _ends_in(words: Words, joined: frozenset[str]) -> bool:

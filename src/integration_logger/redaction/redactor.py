@@ -18,6 +18,7 @@ _TEXTS: Final = (
     "host", "route", "operation", "user_id", "application", "tenant", "integration", "log_type", "trace_id",
 )  # fmt: skip
 _DATA: Final = ("errors", "traceback", "labels", "variables", "run")
+_APART: Final = b"\n&"  # between things that are scanned together: each begins like a line and like a parameter
 _SMALL: Final = 4096  # bytes; bodies up to this size are scanned in one go with all the rest
 
 
@@ -65,9 +66,9 @@ class _Masking:
             head += self._sensitive_headers(message, half)
         small = [(half, m) for half, m in messages if m.body and len(m.body) <= self._small and bodies.is_plain(m)]
         apart = [(half, m) for half, m in messages if m.body and (half, m) not in small]
-        if self._rules.hits(b"\n".join([*head, *[m.body or b"" for _, m in small]])):
+        if self._rules.hits(_APART.join([*head, *[m.body or b"" for _, m in small]])):
             apart += small
-            if self._rules.hits(b"\n".join(head)):
+            if self._rules.hits(_APART.join(head)):
                 self._head(entry, messages)
         for half, message in apart:
             self._body(message, half)

@@ -9,7 +9,8 @@ from typing import Final
 from integration_logger.redaction import json, text
 from integration_logger.redaction.edits import Edit
 from integration_logger.redaction.names import Names
-from integration_logger.redaction.scan import Hits, Scanner
+from integration_logger.redaction.scan import Scanner
+from integration_logger.redaction.suspects import Hits
 from integration_logger.redaction.values import SHAPES
 
 _LOOKS_LIKE_JSON: Final = re.compile(rb"\s*+[\[{]")

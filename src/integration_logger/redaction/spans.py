@@ -11,8 +11,8 @@ _QUOTED: Final = {
     for quote in (b'"', b"'", b"`")
 }
 _SCALAR: Final = re.compile(rb"[^\s,\]}]*+")
-_SIGNS: Final = re.compile(rb'[\[\]{}"]')
-_TEXT_SIGNS: Final = re.compile(rb"""[\[\](){}"'`]""")
+_SIGNS: Final = re.compile(rb'[\[{]++|[\]}]++|"')
+_TEXT_SIGNS: Final = re.compile(rb"""[\[({]++|[\])}]++|["'`]""")
 
 # A sign that may be part of a value ends it where what follows looks like the next thing.
 _BARE: Final = re.compile(rb"""(?:[^\s"'<>&;,)\]}]++|[&;,)\]}](?!\s|\Z|[\w.%-]{1,64}=|["'\\)\]},;<&]))*+""")
@@ -58,23 +58,20 @@ def is_closed(data: bytes, start: int, end: int) -> bool:
     return end - start > 1 and data[end - 1] == data[start] and not (len(last) - len(last.rstrip(b"\\"))) % 2
 
 
-def level(data: bytes, start: int, end: int) -> int:
-    """Return how many brackets of JSON more are open at ``end`` than at ``start``; -1 where an outer one was closed."""
-    depth = 0
-    while depth >= 0 and (match := _SIGNS.search(data, start, end)):
-        start = quoted(data, match.start()) if match[0] == b'"' else match.end()
-        depth += _STEPS.get(match[0], 0)
-    return depth
-
-
-_STEPS: Final = {b"{": 1, b"[": 1, b"(": 1, b"}": -1, b"]": -1, b")": -1}
-
-
 def _container(data: bytes, position: int, signs: re.Pattern[bytes]) -> int:
     depth = 0
     while match := signs.search(data, position):
-        position = quoted(data, match.start()) if match[0] in _QUOTED else match.end()
-        depth += _STEPS.get(match[0], 0)
-        if depth <= 0:
-            return position
+        run = match[0]
+        position = match.end()
+        if run in _QUOTED:
+            position = quoted(data, match.start())
+        elif run[:1] in _OPENING:
+            depth += len(run)
+        elif depth <= len(run):
+            return match.start() + depth
+        else:
+            depth -= len(run)
     return len(data)
+
+
+_OPENING: Final = (b"{", b"[", b"(")

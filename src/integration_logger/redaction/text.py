@@ -7,17 +7,18 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from integration_logger.redaction import layers, spans, xml
-from integration_logger.redaction.edits import MASK, Edit, Layer, merge, whole
-from integration_logger.redaction.scan import ESCAPE, NAME, PARAMETER, PERCENT, Hit
+from integration_logger.redaction.edits import MASK, Edit, merge, whole
+from integration_logger.redaction.structure import LONGEST_NAME
+from integration_logger.redaction.suspects import ESCAPE, NAME, PARAMETER, PERCENT, Hit
 from integration_logger.redaction.values import Shape
 
 if TYPE_CHECKING:
+    from integration_logger.redaction.layers import Layer
     from integration_logger.redaction.rules import Rules
 
 DEEPEST: Final = 6  # texts within strings of texts; what is wrapped more often is masked whole
 
-_LOOK_BACK: Final = 192  # bytes before a sign that are searched for the name
-_LONGEST_URL: Final = 2048
+_LONGEST_URL: Final = 512
 _IN_NAMES: Final = bytes(c if c < 128 and (chr(c).isalnum() or chr(c) in "_-.$ [") else 0 for c in range(256))
 _CLOSERS: Final = b"\"'`] \t\r\n\v\f\\)"
 _ENCODED_CLOSER: Final = re.compile(rb"%(?:5D|22|27)\Z", re.IGNORECASE)
@@ -26,47 +27,63 @@ _GAP: Final = re.compile(rb"[\s>:=]*+(?:[bBuUrRfF]{1,2}(?=[\"'])|[A-Za-z_][\w.]{
 _LINE: Final = re.compile(rb"[^\r\n]*+")
 _FIRST_OF_PAIR: Final = re.compile(rb"""[(\[{]\s*[bBuUrR]{0,2}["']\Z""")
 _END_OF_URL: Final = re.compile(rb"""[\s"'<>]""")
-_EMPTY: Final = frozenset((b"", b"null", b"none", b"nil", b"true", b"false", b"[]", b"{}", b"undefined"))
+_EMPTY: Final = frozenset((b"", b'""', b"''", b"null", b"none", b"nil", b"true", b"false", b"[]", b"{}", b"undefined"))
 _TWELVE_DIGITS: Final = re.compile(rb"(?:[0-9][ -]?){12}")
+_QUOTES: Final = (b'"', b"'", b"`")
 
 
 def edits(data: bytes, hits: Sequence[Hit], rules: Rules, *, prose: bool = False, depth: int = 0) -> list[Edit]:
     """Return what the hits prove to be secret; in ``prose`` a word after a colon has to look like a secret."""
     if depth > DEEPEST:
         return whole(data, "nested too deep")
-    found = by_shape(data, hits, rules.shapes)
-    kinds = {kind for kind, _, _ in hits}
-    for kind, _, end in hits:
-        if kind == NAME:
-            found += _named(data, end, rules, prose)
-        elif kind == PARAMETER:
-            found += _parameter(data, end, rules)
-    if b"\\" in data and not kinds.isdisjoint((ESCAPE, NAME)):
-        found += _unwrapped(layers.escapes(data), data, rules, prose, depth)
-    if PERCENT in kinds:
-        found += _unwrapped(layers.percent(data), data, rules, prose, depth)
+    found: list[Edit] = []
+    reached = 0
+    for position, hit in sorted((hit[1] if hit[0] >= 0 else hit[2], hit) for hit in hits):
+        if position >= reached:
+            found += _judge(data, hit, rules, prose)
+            reached = max(reached, found[-1].end) if found else 0
+    found += by_search(data, hits, rules.shapes)
+    for layer in _layers(data, hits, rules, suspect=bool(found)):
+        for edit in edits(layer.data, rules.hits(layer.data), rules, prose=prose, depth=depth + 1):
+            found.append(layer.restore(edit))
     return merge(found)
 
 
-def _unwrapped(layer: Layer, data: bytes, rules: Rules, prose: bool, depth: int) -> Iterator[Edit]:
-    if layer.data != data and (hits := rules.hits(layer.data)):
-        for edit in edits(layer.data, hits, rules, prose=prose, depth=depth + 1):
-            yield layer.restore(edit)
+def _layers(data: bytes, hits: Sequence[Hit], rules: Rules, *, suspect: bool) -> Iterator[Layer]:
+    """Yield the text with an encoding undone, where that may show more."""
+    kinds = {kind for kind, _, _ in hits}
+    if b"\\" in data and (suspect or ESCAPE in kinds or _names_any(data, hits, rules)):
+        layer = layers.escapes(data)
+        if layer.data != data:
+            yield layer
+    if PERCENT in kinds:
+        yield layers.percent(data)
 
 
-def by_shape(data: bytes, hits: Sequence[Hit], shapes: Sequence[Shape]) -> list[Edit]:
-    """Return the secrets that are known by their shape."""
-    found = []
-    for kind, start in {(kind, start if shapes[kind].anchored else 0) for kind, start, _ in hits if kind >= 0}:
-        shape = shapes[kind]
-        matches = (shape.exact.match(data, start),) if shape.anchored else shape.exact.finditer(data)
-        found += [Edit(*match.span(1), b"", shape.reason) for match in matches if match and shape.holds(match[1])]
-    return found
+def _names_any(data: bytes, hits: Sequence[Hit], rules: Rules) -> bool:
+    return any(kind == NAME and rules.names.sensitive(name_before(data, end - 1)) for kind, _, end in hits)
+
+
+def by_shape(data: bytes, hit: Hit, shapes: Sequence[Shape]) -> list[Edit]:
+    """Return the secret that begins at a hit, if its shape is that of one."""
+    kind, start, _ = hit
+    if kind < 0 or not shapes[kind].anchored:
+        return []
+    match = shapes[kind].exact.match(data, start)
+    secret = match is not None and shapes[kind].holds(match[1])
+    return [Edit(*match.span(1), b"", shapes[kind].reason)] if match is not None and secret else []
+
+
+def by_search(data: bytes, hits: Sequence[Hit], shapes: Sequence[Shape]) -> Iterator[Edit]:
+    """Yield the secrets of which the hits do not say where they begin."""
+    for shape in {shapes[kind] for kind, _, _ in hits if kind >= 0 and not shapes[kind].anchored}:
+        for match in shape.exact.finditer(data):
+            yield Edit(*match.span(1), b"", shape.reason)
 
 
 def is_secret(name: bytes, value: bytes) -> bool:
     """Tell whether the value of a sensitive name is worth masking: null, booleans and empty texts are not."""
-    if len(value) < 16 and value.strip(b"\"'` \t\r\n").lower() in _EMPTY:
+    if len(value) < 16 and value.strip().lower() in _EMPTY:
         return False
     # In a mail, cc is a list of people; elsewhere it is a credit card.
     return name.rstrip(b"0123456789_-.")[-2:].lower() != b"cc" or _TWELVE_DIGITS.search(value) is not None
@@ -74,7 +91,7 @@ def is_secret(name: bytes, value: bytes) -> bool:
 
 def name_before(data: bytes, end: int) -> bytes:
     """Return the name that ends at ``end``, quotes, brackets and blanks not counted."""
-    core = data[max(0, end - _LOOK_BACK) : end].rstrip(_CLOSERS)
+    core = data[max(0, end - LONGEST_NAME) : end].rstrip(_CLOSERS)
     while core.endswith((b"5D", b"5d", b"22", b"27")) and (encoded := _ENCODED_CLOSER.search(core)):
         core = core[: encoded.start()].rstrip(_CLOSERS)
     start = core.translate(_IN_NAMES).rfind(b"\0") + 1
@@ -82,30 +99,34 @@ def name_before(data: bytes, end: int) -> bytes:
     return core[opener.end() if opener else start :]
 
 
-def _named(data: bytes, end: int, rules: Rules, prose: bool) -> list[Edit]:
+def _judge(data: bytes, hit: Hit, rules: Rules, prose: bool) -> list[Edit]:
+    kind, _, end = hit
+    if kind == PARAMETER:
+        return _parameter(data, end, rules)
+    if kind != NAME:
+        return by_shape(data, hit, rules.shapes)
     sign = data[end - 1 : end]
-    if sign in b":=":
-        return _assigned(data, end, end - 1, rules, prose)
-    if sign == b",":
-        return _paired(data, end, rules)
     if sign == b">":
         return [*xml.tagged(data, end, rules)]
-    if sign == b"<":
-        return _element(data, end - 1, rules)
-    return _assigned(data, end, end - 3, rules, prose) if sign in b"aAdD" else []
-
-
-def _assigned(data: bytes, end: int, sign: int, rules: Rules, prose: bool) -> list[Edit]:
-    name = name_before(data, sign)
+    at = end - 3 if sign in b"aAdD" else end - 1
+    name = name_before(data, at)
     if not rules.names.sensitive(name):
         return []
+    if sign == b"<":
+        return [*xml.named(data, data.rfind(name, 0, at), at, name)]
+    if sign == b",":
+        return _paired(data, end, name)
+    return _assigned(data, at, end, name, prose) if sign != b"}" else []
+
+
+def _assigned(data: bytes, sign: int, end: int, name: bytes, prose: bool) -> list[Edit]:
     start = _after_gap(data, end)
     stop = spans.text_value(data, start, in_url=end - sign > 1)
-    if data[sign : sign + 1] == b":" and data[end : end + 1] in (b" ", b"\t") and data[sign - 1] not in b"\"'`":
+    if data[sign : sign + 1] == b":" and data[end : end + 1] in (b" ", b"\t") and data[sign - 1 : sign] not in _QUOTES:
         if prose and not _looks_secret(data[start:stop]):
             return []
-        if not prose and data[: max(0, sign - len(name))][-1:] in (b"", b"\n", b"\r"):  # a header, a line of YAML
-            stop = max(stop, _line_end(data, start))
+        if not prose and data[max(0, sign - len(name) - 1) : sign].startswith((name, b"\n", b"\r")):
+            stop = max(stop, _line_end(data, start))  # a header, a line of YAML
     return _edit(data, start, stop, name)
 
 
@@ -121,33 +142,38 @@ def _line_end(data: bytes, start: int) -> int:
 def _parameter(data: bytes, end: int, rules: Rules) -> list[Edit]:
     sign = end - 1 if data[end - 1 : end] == b"=" else end - 3
     name = name_before(data, sign)
-    if not rules.names.sensitive_parameter(name) and not (name in (b"code", b"state") and _is_callback(data, end)):
+    if not rules.names.sensitive_parameter(name) and name not in (b"code", b"state"):
+        return []
+    begin = data.rfind(name, 0, sign)
+    if not _BEFORE_PARAMETER.search(data, max(0, begin - 6), begin):
+        return []
+    if name in (b"code", b"state") and not _is_callback(data, end):
         return []
     return _edit(data, end, spans.text_value(data, end, in_url=end - sign > 1), name)
+
+
+_BEFORE_PARAMETER: Final = re.compile(rb"(?:[?&;#]|\\u0026|%26|%3f)\Z", re.IGNORECASE)
 
 
 def _is_callback(data: bytes, end: int) -> bool:
     """``code`` and ``state`` are secrets where one URL has both: the answer of an authorization server."""
     head = _END_OF_URL.split(data[max(0, end - _LONGEST_URL) : end])[-1]
     url = head + _END_OF_URL.split(data[end : end + _LONGEST_URL], maxsplit=1)[0]
-    return all(re.search(rb"(?:[?&;#]|%%26|%%3f|u0026)%b(?:=|%%3d)" % name, url, re.I) for name in (b"code", b"state"))
+    return all(pattern.search(url) for pattern in _CALLBACK)
 
 
-def _paired(data: bytes, end: int, rules: Rules) -> list[Edit]:
+_CALLBACK: Final = tuple(
+    re.compile(rb"(?:[?&;#]|%%26|%%3f|u0026)%b(?:=|%%3d)" % name, re.IGNORECASE) for name in (b"code", b"state")
+)
+
+
+def _paired(data: bytes, end: int, name: bytes) -> list[Edit]:
     """``("password", "hunter2")``: a list of pairs, as headers are printed."""
-    name = name_before(data, end - 1)
-    if not rules.names.sensitive(name):
-        return []
-    head = data[max(0, end - _LOOK_BACK) : end]
+    head = data[max(0, end - LONGEST_NAME) : end]
     if not _FIRST_OF_PAIR.search(head[: head.rfind(name)]):
         return []
     start = _after_gap(data, end)
     return _edit(data, start, spans.text_value(data, start), name)
-
-
-def _element(data: bytes, end: int, rules: Rules) -> list[Edit]:
-    name = name_before(data, end)
-    return [*xml.named(data, data.rfind(name, 0, end), end, name)] if rules.names.sensitive(name) else []
 
 
 def _after_gap(data: bytes, position: int) -> int:
@@ -159,5 +185,5 @@ def _edit(data: bytes, start: int, stop: int, name: bytes) -> list[Edit]:
     value = data[start:stop]
     if not is_secret(name, value):
         return []
-    quote = value[:1] if value[:1] in (b'"', b"'", b"`") else b""
-    return [Edit(start, stop, name, "name", quote + MASK + quote)]
+    quote = value[:1] if value[:1] in _QUOTES else b""
+    return [Edit(start, stop, name.split()[-1], "name", quote + MASK + quote)]

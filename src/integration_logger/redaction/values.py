@@ -69,8 +69,8 @@ _WORD: Final = "[A-Za-z0-9_-]"
 _HEX: Final = "[0-9a-f]"
 # A scanner finds sixteen signs of one class in a row at memory speed, and nothing shorter: so a number of 14 or 15
 # digits counts as a card's only between quotes or separators, and groups only with the same sign between them.
-DIGITS: Final = ('[0-9"-]{16,}', r"[0-9 :,=&<>;()'|\[]{16,}")
-_SEPARATOR: Final = r"[ :,=&<>;()'|\[]"
+DIGITS: Final = ('[0-9"-]{16,}', r"[0-9 :,=&<>;()'|+\[]{16,}")
+_SEPARATOR: Final = r"[ :,=&<>;()'|+\[]"
 _ISSUER: Final = "(?:4[0-9]|5[1-5]|2[2-7]|3[04-9]|6[0245])[0-9]{2}"
 _GROUPS: Final = "(?:[ -][0-9]{4}){3}|[ -][0-9]{6}[ -][0-9]{4,5}"
 
@@ -80,13 +80,13 @@ CARD: Final = Shape(
     re.compile(
         rf"(?:^|[^0-9.])([2-6][0-9]{{15,18}}|[2-6][0-9]{{3}}([ -])[0-9]{{4}}\2[0-9]{{4}}\2[0-9]{{4}}"
         rf'|3[0-9]{{3}}([ -])[0-9]{{6}}\3[0-9]{{4,5}}|(?<=["-])3[0-9]{{14}}|(?<=")3[0-9]{{13}}(?=")'
-        rf"|(?<={_SEPARATOR})3[0-9]{{14}}|(?<={_SEPARATOR})3[0-9]{{13}}(?={_SEPARATOR}))(?![0-9])".encode()
+        rf"|(?<={_SEPARATOR})3[0-9]{{14}}|(?<={_SEPARATOR})3[0-9]{{13}}(?={_SEPARATOR}))(?![0-9]|\.[0-9])".encode()
     ),
     holds=is_card,
 )
 CREDENTIALS: Final = Shape(
     "credentials",
-    r"(?:bearer|basic)(?:\s|%20|\+)+[A-Za-z0-9._~+/=%-]{8}",
+    r"(?:bearer|basic)[\s+%\\][A-Za-z0-9._~+/=%\\\s-]{8}",
     re.compile(rb"(?<![A-Za-z])(?:bearer|basic)(?:\s|%20|\+)+([A-Za-z0-9._~+/=%-]{8,}+)", re.IGNORECASE),
     holds=is_credential,
     caseless=True,

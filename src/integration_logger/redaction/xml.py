@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from integration_logger.redaction.rules import Rules
 
 _LONGEST_TAG: Final = 4096
-_TAG: Final = re.compile(rb"<(?:[\w.-]+:)?([\w.-]+)[^<>]*>\Z")
-_ATTRIBUTE: Final = re.compile(rb"""([\w.:-]+)\s*=\s*("[^"]*"|'[^']*')""")
+_TAG: Final = re.compile(rb"<(?:[\w.-]+:)?([\w.-]+)(?=[\s/>])[^<>]*>\Z")
+_ATTRIBUTE: Final = re.compile(rb"""(?<=\s)([\w.:-]+)\s*=\s*("[^"]*"|'[^']*')(?=[\s/>])""")
 _NAMING: Final = frozenset((b"name", b"key", b"id", b"field", b"property"))
 _VALUES: Final = frozenset((b"value", b"val", b"content", b"default"))
 _NAME_ELEMENT: Final = re.compile(rb"<(?:[\w.-]+:)?(?:name|key|field|property)(?:\s[^<>]*)?>\s*\Z", re.IGNORECASE)
@@ -55,8 +55,8 @@ def _content(data: bytes, start: int, end: int, name: bytes) -> Iterator[Edit]:
 
 def _closing(data: bytes, position: int, element: bytes) -> int:
     depth = 1
-    for match in re.finditer(rb"<(/?)%b(?=[\s/>])[^<>]*?(/?)>" % re.escape(element), data[position:]):
+    for match in re.compile(rb"<(/?)%b(?=[\s/>])[^<>]*?(/?)>" % re.escape(element)).finditer(data, position):
         depth += -1 if match[1] else 0 if match[2] else 1
         if not depth:
-            return position + match.start()
+            return match.start()
     return len(data)
