@@ -1,7 +1,7 @@
 """Calls from a process of its own: ``load.py PORT CONNECTIONS [RATE]``.
 
-Prints the id of each call when its whole answer has arrived, and ``sent ID`` before each. Goes on until its standard
-input ends or the host does.
+Prints ``sent ID`` before each call, and ``ended ID TIME`` when its whole answer has arrived, by the monotonic clock.
+Goes on until its standard input ends or the host does.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 import sys
 from contextlib import suppress
 from itertools import count
+from time import monotonic
 
 BODY = b'{"type": "charge.succeeded", "data": {"object": {"id": "ch_1", "note": "%s"}}}' % (b"x" * 400)
 
@@ -36,11 +37,13 @@ class Load:
     async def _connection(self, connections: int) -> None:
         with suppress(OSError, asyncio.IncompleteReadError):  # the host is gone
             reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+            due = monotonic()
             try:
                 while not self.ending:
                     await self._call(reader, writer)
                     if self.rate:
-                        await asyncio.sleep(connections / self.rate)
+                        due += connections / self.rate
+                        await asyncio.sleep(max(0.0, due - monotonic()))
             finally:
                 writer.close()
 
@@ -53,7 +56,7 @@ class Load:
         )
         head = await reader.readuntil(b"\r\n\r\n")
         await reader.readexactly(int(head.lower().partition(b"content-length:")[2].split(b"\r\n", 1)[0]))
-        os.write(1, b"%s\n" % id)
+        os.write(1, b"ended %s %f\n" % (id, monotonic()))
 
 
 if __name__ == "__main__":

@@ -92,13 +92,19 @@ class Load:
         self.sent: set[str] = set()
         self.acknowledged: set[str] = set()
         """Calls whose whole answer has arrived."""
+        self.ended: dict[str, float] = {}
+        """By the monotonic clock, which is the same for all processes."""
         self._thread = threading.Thread(target=self._read)
         self._thread.start()
 
     def _read(self) -> None:
         for line in _output(self.process):
-            word, _, id = line.strip().rpartition(" ")
-            (self.sent if word else self.acknowledged).add(id)
+            word, id, *when = line.split()
+            if word == "sent":
+                self.sent.add(id)
+            else:
+                self.ended[id] = float(when[0])
+                self.acknowledged.add(id)
 
     def wait_for(self, number: int) -> None:
         """Wait until so many calls are acknowledged."""
