@@ -9,7 +9,7 @@ from typing import Final
 
 from integration_logger.errors import ConfigurationError
 
-Patterns = Iterable[str]
+Patterns = Iterable[str] | None
 
 HEALTH_CHECKS: Final = (
     "/health", "/health/*", "/healthz", "/_health", "/_healthz", "*/healthcheck", "*/health-check", "*/health_check",
@@ -37,7 +37,9 @@ class PathFilter:
 
 
 def _compile(option: str, patterns: Patterns) -> Callable[[str], object] | None:
-    listed = [] if isinstance(patterns, str) or not isinstance(patterns, Iterable) else [*patterns]
-    if (patterns and not listed) or not all(isinstance(pattern, str) for pattern in listed):
+    if patterns is None:
+        return None
+    listed = [*patterns] if isinstance(patterns, Iterable) else [patterns]
+    if isinstance(patterns, str) or not all(isinstance(pattern, str) for pattern in listed):
         raise ConfigurationError(f"{option} takes a list of path patterns such as ['/health*'], not {patterns!r}")
     return re.compile("|".join(translate(pattern) for pattern in listed)).match if listed else None
