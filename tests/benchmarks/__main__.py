@@ -8,7 +8,7 @@ from importlib import import_module
 
 from tests.benchmarks.harness import Options, machine
 
-NAMES = ("overhead", "serving", "shipping", "memory", "profile")
+NAMES = ("overhead", "serving", "shipping", "store", "memory", "redaction", "profile")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -21,7 +21,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = Options(given.quick, given.entries or (50_000 if given.quick else 1_000_000))
     print(machine())
     for name in given.only or NAMES:
-        import_module(f"tests.benchmarks.{name}").run(options)
+        benchmark = import_module(f"tests.benchmarks.{name}")
+        if hasattr(benchmark, "run"):
+            benchmark.run(options)
+        else:
+            benchmark.main()
 
 
 if __name__ == "__main__":

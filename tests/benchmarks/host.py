@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping, Sequence
 from itertools import cycle
@@ -115,9 +116,9 @@ class _Connection:
 
 
 async def serve(app: App, calls: Sequence[Incoming], count: int) -> None:
-    """Run so many calls through the app, one after the other."""
-    several = len(calls)
+    """Run so many calls through the app, one after the other, each in a task of its own as servers do."""
+    several, run = len(calls), asyncio.get_running_loop().create_task
     for place in range(count):
         call = calls[place % several]
         connection = _Connection(call.messages)
-        await app(call.scope(), connection.receive, connection.send)
+        await run(app(call.scope(), connection.receive, connection.send))

@@ -17,7 +17,6 @@ COMMAND = (sys.executable, "-m", "tests.benchmarks", "--quick")
         ("shipping", ["From the spool into SQLite", "entries/s", "decode", "compress"]),
         ("memory", ["upload", "download", "limit met"]),
         ("serving", ["requests/s", "bare Starlette", "p99 ms"]),
-        ("profile", ["middleware", "redactor", "spool", "all of ours"]),
     ],
 )
 def test_each_cheap_benchmark_prints_its_tables(name: str, words: list[str]) -> None:
