@@ -66,6 +66,7 @@ def main(folder: str, *words: str) -> None:
     # named as TCP, or asyncio does not switch Nagle's algorithm off, and each answer takes 40 ms
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.bind(("127.0.0.1", 0))
+    listening.listen(128)
     config = uvicorn.Config(
         make(folder)[1], log_level="warning", access_log=False, lifespan="off" if "bare" in words else "on"
     )
