@@ -87,6 +87,7 @@ def test_a_body_that_did_not_end_is_truncated() -> None:
         (b"audio/mpeg", False),
         (b"application/jsonx", False),
         (b"json", None),
+        (b" text/plain ", True),
         (b"; charset=utf-8", None),
         (b"", None),
         (None, None),
@@ -96,7 +97,34 @@ def test_a_body_that_did_not_end_is_truncated() -> None:
 def test_the_content_type_tells_text_from_files(header: bytes | None, text: bool | None) -> None:
     """Kinds that people read are kept, files are not, and where the type says nothing the bytes do."""
     assert content_type(header).text is text
-    assert content_type(header).name == (header.decode("latin-1") if header else None)
+
+
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [
+        (b"text/plain", "text/plain"),
+        (b"Text/Plain;Charset=UTF-8", "Text/Plain; Charset=UTF-8"),
+        (b'multipart/form-data; boundary="a b"; charset=x', 'multipart/form-data; boundary="a b"; charset=x'),
+        (b"application/json; api_key=hunter2; charset=utf-8", "application/json; charset=utf-8"),
+        (b"application/json; token=hunter2", "application/json"),
+        (b"text/plain; charset=" + b"x" * 100, "text/plain"),
+        (b"password=hunter2/hunter2", None),
+        (b"json", None),
+        (b"\xff/\xfe", None),
+        (b"", None),
+        (None, None),
+    ],
+)
+def test_of_a_content_type_only_the_kind_charset_and_boundary_are_taken(header: bytes | None, name: str | None) -> None:
+    """What else a stranger may write into the header stays there, where secrets are looked for."""
+    assert content_type(header).name == name
+
+
+@pytest.mark.parametrize("coding", [b"token=hunter2", b"gzip;x=hunter2", b"gzip " * 100, b"\xff"])
+def test_a_coding_that_is_no_list_of_names_is_not_repeated(coding: bytes) -> None:
+    """The entry says that the coding is unknown."""
+    message = kept([b"hello"], coding=coding)
+    assert (message.content_encoding, message.omitted, message.body) == ("unknown", "unparseable", None)
 
 
 @pytest.mark.parametrize(

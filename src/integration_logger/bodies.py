@@ -6,6 +6,7 @@ Everything here is bounded by the number of bytes asked for: a compression bomb 
 from __future__ import annotations
 
 import io
+import re
 import zlib
 from collections.abc import Callable
 from functools import lru_cache
@@ -25,6 +26,11 @@ _TEXT_TYPES: Final = frozenset({
     "application/x-www-form-urlencoded", "application/x-yaml", "application/xml", "application/yaml",
 })  # fmt: skip
 _TEXT_SUFFIXES: Final = ("+json", "+xml", "+yaml", "+json-seq")
+_KIND: Final = re.compile(r"\s*[\w.+*-]{1,127}/[\w.+*-]{1,127}\s*", re.ASCII)
+_PARAMETERS: Final = re.compile(
+    r"""(?:^|;)\s*((?:charset|boundary)=(?:"[^"]{1,70}"|[^;\s"]{1,70}))\s*(?=;|\Z)""", re.IGNORECASE
+)
+_CODINGS: Final = re.compile(r"[\w ,-]{1,64}", re.ASCII)
 _BOMBS_STOP_AT: Final = 8 * 1024 * 1024
 """Largest zstd window accepted, as RFC 8878 advises."""
 _MOST_CODINGS: Final = 8
@@ -33,7 +39,11 @@ _MOST_MEMBERS: Final = 64
 
 
 class ContentType:
-    """A ``Content-Type`` as it was sent, and whether bodies of that type are kept; None: only the bytes can tell."""
+    """A ``Content-Type``, and whether bodies of that type are kept; None: only the bytes can tell.
+
+    ``name`` is the kind with its charset and boundary: all else that a stranger may write stays in the header, where
+    it is looked at for secrets.
+    """
 
     __slots__ = ("name", "text")
 
@@ -47,8 +57,9 @@ def content_type(header: bytes | None) -> ContentType:
     """Return what a ``Content-Type`` header says."""
     if not header:
         return ContentType(None, None)
-    name = header.decode("latin-1")
-    kind = name.partition(";")[0].strip().lower()
+    kind, _, parameters = header.decode("latin-1").partition(";")
+    name = "; ".join([kind.strip(), *_PARAMETERS.findall(parameters)]) if _KIND.fullmatch(kind) else None
+    kind = kind.strip().lower()
     if kind in _TEXT_TYPES or kind.startswith(("text/", "multipart/")) or kind.endswith(_TEXT_SUFFIXES):
         return ContentType(name, True)
     return ContentType(name, None if "/" not in kind else False)
@@ -93,7 +104,7 @@ def message(raw_headers: RawHeaders, body: Body | None) -> Message:
     if body is None:
         return Message(raw_headers)
     name, size, omitted = body.content_type.name, body.size, body.omitted
-    coding = None if not body.content_encoding else body.content_encoding.decode("latin-1")
+    coding = None if not body.content_encoding else _coding(body.content_encoding)
     if size == 0 or omitted is not None:
         return Message(raw_headers, None, name, coding, size, None, False, omitted)
     chunks = body.chunks
@@ -102,6 +113,12 @@ def message(raw_headers: RawHeaders, body: Body | None) -> Message:
     if not coding and body.content_type.text:
         return Message(raw_headers, kept, name, None, size, None, not whole, None)
     return _decoded(Message(raw_headers, kept, name, coding, size, None, not whole, None), body)
+
+
+def _coding(header: bytes) -> str:
+    """Return the names in a ``Content-Encoding``, or a word for what is no list of names."""
+    text = header.decode("latin-1")
+    return text if _CODINGS.fullmatch(text) else "unknown"
 
 
 def _decoded(coded: Message, body: Body) -> Message:

@@ -11,9 +11,17 @@ from typing import Final
 from integration_logger.errors import ConfigurationError
 
 LONGEST: Final = 64
-"""Characters kept of an address; a longer one is none."""
+"""Characters of the longest address, its zone included."""
 _WITH_PORT: Final = re.compile(r"\[([^\]]+)\](?::\d+)?|([^:]+):\d+")
 """``[2001:db8::1]:443``, ``203.0.113.9:443``: some proxies add the port."""
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return len(text) <= LONGEST
 
 
 class TrustedProxies:
@@ -43,7 +51,10 @@ class TrustedProxies:
         return any(ip in network for network in self._networks)
 
     def client(self, peer: str | None, headers: Iterable[tuple[bytes, bytes]]) -> str | None:
-        """Return the nearest address that is not a trusted proxy: the peer, or one of ``X-Forwarded-For``."""
+        """Return the nearest address that is not a trusted proxy: the peer, or one of ``X-Forwarded-For``.
+
+        What is no address ends the search: who wrote it is the nearest that is known.
+        """
         if not self.trusts(peer):
             return peer
         forwarded = b",".join([value for name, value in headers if name.lower() == b"x-forwarded-for"])
@@ -52,7 +63,11 @@ class TrustedProxies:
             if not address:
                 continue
             with_port = _WITH_PORT.fullmatch(address)
-            peer = address = address if with_port is None else with_port[1] or with_port[2]
-            if not self.trusts(address):
+            address = address if with_port is None else with_port[1] or with_port[2]
+            trusted = self.trusts(address)
+            if not trusted and not _is_address(address):
                 break
-        return peer and peer[:LONGEST]
+            peer = address
+            if not trusted:
+                break
+        return peer

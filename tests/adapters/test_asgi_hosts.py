@@ -193,6 +193,7 @@ def test_a_route_that_cannot_be_told_costs_the_route_only(recorded: Callable[...
         ({"headers": [], "server": ("::1", 8000)}, "[::1]:8000", "http://[::1]:8000/a"),
         ({"headers": [], "server": ("/run/shop.sock", None)}, None, "/a"),
         ({"headers": [], "server": None}, None, "/a"),
+        ({"headers": [(b"host", b"ana:hunter2@shop")]}, "shop", "http://shop/a"),
         ({"raw_path": None}, "shop.example.com", "http://shop.example.com/a"),
         (
             {"raw_path": None, "path": "/ä b?#\udcff"},

@@ -12,6 +12,8 @@ Scope = MutableMapping[str, Any]
 def address(scope: Scope, host: bytes | None) -> tuple[str | None, str]:
     """Return the host that was asked for (else the address that the server listens on), and the full URL."""
     name = _server(scope) if host is None else host.decode("latin-1")
+    if name is not None and "@" in name:  # userinfo has no place in a Host header, and may be a password
+        name = name.rpartition("@")[2]
     raw, query = scope.get("raw_path"), scope.get("query_string")
     path = raw.decode("latin-1") if raw else quote(scope["path"], safe="/%:@!$&'()*+,;=~", errors="surrogatepass")
     if query:
