@@ -78,7 +78,7 @@ class IntegrationLogger:
         self._starting = Trouble()
         self._start_at = 0.0
         self._exiting = False
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self.recorder = Recorder(
             self._writer or self._queue,
             options.read_redactor(redact),
@@ -156,6 +156,10 @@ class IntegrationLogger:
     def _start(self) -> None:
         if self.recorder.started_in == os.getpid() or self._exiting or monotonic() < self._start_at:
             return
+        if self.recorder.started_in:
+            self._after_fork()  # of a fork that Python did not make
+        if self.enabled:
+            self.recorder.redactor.prepare()
         if self.enabled and (self._ship or self._writer):
             fsync = self._spool.fsync if self._spool else None
             background = Background(self._writer, self._shipper if self._ship else None, fsync=fsync)
@@ -266,7 +270,7 @@ class IntegrationLogger:
 
     def _after_fork(self) -> None:
         """In a forked child: the threads are gone, the files are the parent's, and so is what it has counted."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._background = None
         self._queue.clear()
         if self._writer is not None:

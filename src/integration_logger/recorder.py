@@ -35,6 +35,10 @@ ConstantLabels = Mapping[str, object] | Callable[[], Mapping[str, object] | None
 class Redacts(Protocol):
     """What the recorder needs of a Redactor."""
 
+    def prepare(self) -> None:
+        """Begin, in a thread, what would make the first entries wait."""
+        ...
+
     def redact(self, entry: Entry, max_body: int) -> Entry:
         """Return the entry with every secret masked and bodies cut to ``max_body`` bytes."""
         ...

@@ -17,16 +17,75 @@ from tests.redaction.canaries import NAMED, SHAPED
 pytestmark = pytest.mark.skipif(databases.hyperscan is None, reason="hyperscan has no wheel for this platform")
 
 WITH = Rules()
+WITH._scanner.hits = databases.Databases(WITH.names, WITH.shapes).hits
 WITHOUT = Rules()
 WITHOUT._scanner.hits = Search(WITHOUT.names, WITHOUT.shapes).hits
 
 PIECES = (
-    *("password", "Password", "api_key", "apiKey", "token", "tokens", "author", "pin", "userPin", "shipping", "cc", "code"),
-    *("state", "sig", "signature", "key", "X-Amz-Signature", "secret", "secretary", "session", "card[number]", "card%5Bnumber%5D"),
+    *(
+        "password",
+        "Password",
+        "api_key",
+        "apiKey",
+        "token",
+        "tokens",
+        "author",
+        "pin",
+        "userPin",
+        "shipping",
+        "cc",
+        "code",
+    ),
+    *(
+        "state",
+        "sig",
+        "signature",
+        "key",
+        "X-Amz-Signature",
+        "secret",
+        "secretary",
+        "session",
+        "card[number]",
+        "card%5Bnumber%5D",
+    ),
     *("_hash", "_count", "2", "_", "-", "name", "value", "Authorization", "Cookie", "bearer ", "Basic ", "auth"),
     *('"', "'", "\\", '\\"', "\\u0070", "\\u0022", "\\n", "%70", "%22", "%3D", "%20", "%26", "+", "\u00e3", "\\u00e3"),
-    *(":", "=", "=>", ",", ";", "&", "?", "#", "/", "//", "https://", "@", ".", " ", "\n", "\t", "{", "}", "[", "]", "(", ")"),
-    *("<", ">", "</", "/>", "null", "true", "4111111111111111", "5555 5555 5555 4444", "3782-822463-10005", "378282246310005"),
+    *(
+        ":",
+        "=",
+        "=>",
+        ",",
+        ";",
+        "&",
+        "?",
+        "#",
+        "/",
+        "//",
+        "https://",
+        "@",
+        ".",
+        " ",
+        "\n",
+        "\t",
+        "{",
+        "}",
+        "[",
+        "]",
+        "(",
+        ")",
+    ),
+    *(
+        "<",
+        ">",
+        "</",
+        "/>",
+        "null",
+        "true",
+        "4111111111111111",
+        "5555 5555 5555 4444",
+        "3782-822463-10005",
+        "378282246310005",
+    ),
     *("30569309025904", "hunter2x", "abc", "0", "12345678901234567"),
     *(secret.value for secret in NAMED + SHAPED),
 )
@@ -79,7 +138,12 @@ def test_from_many_threads() -> None:
     assert not wrong
 
 
-def test_nothing_is_compiled_before_the_first_scan() -> None:
-    """Building a redactor costs the import of the host next to nothing."""
+def test_no_request_waits_for_the_patterns() -> None:
+    """Building a redactor compiles nothing; the first scans are served while a thread does."""
     scanner = Rules()._scanner
-    assert scanner.hits == scanner._first_scan
+    assert scanner._compiling is None
+    assert scanner.hits(b"password=hunter2x")
+    assert scanner._compiling is not None
+    scanner._compiling.join()
+    assert scanner.hits != scanner._meanwhile
+    assert scanner.hits(b"password=hunter2x")

@@ -29,6 +29,10 @@ class Rules:
         """The scan."""
         return self._scanner.hits
 
+    def prepare(self) -> None:
+        """Begin to compile what is looked for, away from any request."""
+        self._scanner.prepare()
+
     def within(self, data: bytes, depth: int = 0, *, prose: bool = True) -> list[Edit]:
         """Return what is secret in a text of unknown syntax that stands within something else."""
         hits = self.hits(data)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 
 from integration_logger.redaction import databases
 from integration_logger.redaction.databases import Databases
@@ -22,13 +23,24 @@ class Scanner:
     def __init__(self, names: Names, shapes: Sequence[Shape]) -> None:
         self._names = names
         self._shapes = shapes
-        self._lock = threading.Lock()
-        self.hits: Hits = self._first_scan if databases.hyperscan else Search(names, shapes).hits
+        self._search = Search(names, shapes).hits
+        self._compiling: threading.Thread | None = None
+        self.hits: Hits = self._meanwhile if databases.hyperscan else self._search
         """Return everything suspect in the data."""
 
-    def _first_scan(self, data: bytes) -> Sequence[Hit]:
-        """Compile when it is first needed, not while the host is being imported."""
-        with self._lock:
-            if self.hits == self._first_scan:
-                self.hits = Databases(self._names, self._shapes).hits
-        return self.hits(data)
+    def prepare(self) -> None:
+        """Begin to compile, which takes a fifth of a second; does nothing where that is done or under way."""
+        # a forked child has none of its parent's threads
+        if self.hits == self._meanwhile and (self._compiling is None or not self._compiling.is_alive()):
+            # no daemon: an interpreter that ends within native code is brought down by it
+            self._compiling = threading.Thread(target=self._compile, name="integration-logger-patterns", daemon=False)
+            with suppress(RuntimeError):  # no more threads to be had: the slower search serves on
+                self._compiling.start()
+
+    def _compile(self) -> None:
+        self.hits = Databases(self._names, self._shapes).hits
+
+    def _meanwhile(self, data: bytes) -> Sequence[Hit]:
+        """Search with the standard library until the patterns are compiled: no request shall wait for that."""
+        self.prepare()
+        return self._search(data)
