@@ -41,10 +41,12 @@ from integration_logger.ids import new_id
 new_id()
 for _ in range(3):
     child = os.fork()
-    print("\\n".join(new_id() for _ in range(1000)), flush=True)
+    made = "\\n".join(new_id() for _ in range(1000))  # both at once
+    if child:
+        os.waitpid(child, 0)
+    print(made, flush=True)  # one after the other
     if not child:
         os._exit(0)
-    os.waitpid(child, 0)
 """
 
 
