@@ -19,6 +19,8 @@ from integration_logger.entry import Entry, Message, RawHeaders
 from integration_logger.errors import CodecError
 
 LEVEL: Final = 1
+_LONG: Final = 8 * 1024
+"""Bytes from which on the dictionary takes a fifth more time, for a twentieth less space."""
 _VERSION: Final = b"\x01"  # names the layout below and the dictionary; both stay readable for ever
 
 
@@ -53,6 +55,7 @@ class _Zstd(threading.local):
 
     def __init__(self) -> None:
         self.compress = zstandard.ZstdCompressor(dict_data=_dictionary(), level=LEVEL, write_dict_id=False).compress
+        self.compress_long = zstandard.ZstdCompressor(level=LEVEL).compress
         self.decompress = zstandard.ZstdDecompressor(dict_data=_dictionary()).decompress
 
 
@@ -73,7 +76,10 @@ def pack(entry: Entry) -> bytes | None:
         entry.traceback,
         entry.redacted,
     )
-    return None if parts == _NOTHING else _VERSION + _zstd().compress(_encoder.encode(parts))
+    if parts == _NOTHING:
+        return None
+    data, zstd = _encoder.encode(parts), _zstd()
+    return _VERSION + (zstd.compress if len(data) < _LONG else zstd.compress_long)(data)
 
 
 def unpack(entry: Entry, data: bytes | None) -> Entry:

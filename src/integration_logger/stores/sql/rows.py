@@ -154,7 +154,7 @@ _CONVERTED: Final[dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]]] 
     "started_at": (microseconds, moment),
     "labels": (_write_json, read_labels),
     "errors": (_write_json, _read_texts),
-    "has_errors": (bool, bool),
+    "has_errors": (int, bool),  # the driver takes integers at once, and looks for adapters of all else
     "first_byte": (_write_seconds, _read_seconds),
     "duration": (_write_seconds, _read_seconds),
     "request": (_write_message, _read_message),
