@@ -114,7 +114,7 @@ ANY: dict[str, Place] = {
         f"payload={quote_plus(json.dumps({s.label: s.value}))}&a=b", "application/x-www-form-urlencoded"
     ),
     "multipart field": lambda s: _multipart(f'name="{s.label}"', s.value),
-    "multipart file": lambda s: _multipart(f'name="upload"; filename="notes.txt"', f"{s.label}={s.value}"),
+    "multipart file": lambda s: _multipart('name="upload"; filename="notes.txt"', f"{s.label}={s.value}"),
     "xml element": lambda s: _body(f"<a><{s.label}>{_xml(s.value)}</{s.label}></a>", "application/xml"),
     "xml attribute": lambda s: _body(f'<a x="1" {s.label}="{_xml(s.value)}"/>', "text/xml"),
     "xml pair": lambda s: _body(f'<add key="{s.label}" value="{_xml(s.value)}"/>', "text/xml"),
@@ -124,7 +124,7 @@ ANY: dict[str, Place] = {
     "text": lambda s: _body(f"it said\n{s.label}: {s.value}\nand left", "text/plain"),
     "event stream": lambda s: _body(f"event: x\ndata: {json.dumps({s.label: s.value})}\n\n", "text/event-stream"),
     "exception text": lambda s: {"errors": (f"ValueError: bad credentials ({s.label}={quote(s.value)})",)},
-    "exception with a dict": lambda s: {"errors": (f"KeyError: {({'a': 1, s.label: s.value})!r}",)},
+    "exception with a dict": lambda s: {"errors": (f"KeyError: { ({'a': 1, s.label: s.value})!r}",)},
     "exception with headers": lambda s: {"errors": (f"{[(b'host', b'x'), (s.label.encode(), s.value.encode())]!r}",)},
     "exception with a url": lambda s: {"errors": (f"ConnectError for https://x.example/?{s.label}={quote(s.value)}",)},
     "traceback": lambda s: {"traceback": f'  File "a.py", line 3\n    login({s.label}={s.value!r})\nLoginError: no\n'},
@@ -149,6 +149,8 @@ BY_SHAPE: dict[str, Place] = {
     "user agent": lambda s: _header("User-Agent", f"bot/1 ({s.value})"),
     "json, in a sentence": lambda s: _body(json.dumps({"note": f"use {s.value}, please"})),
     "json key": lambda s: _body(json.dumps({s.value: 1})),
+    "json key of a secret": lambda s: _body(json.dumps({s.value: {s.value: "Bearer abcdef123456", "pin": 12345}})),
+    "key of variables": lambda s: {"variables": {s.value: {"pin": 12345}}},
     "text, in a sentence": lambda s: _body(f"use {s.value}, please", "text/plain"),
     "xml text": lambda s: _body(f"<a><b>{s.value}</b></a>", "application/xml"),
     "operation": lambda s: {"operation": f"find {s.value}"},
@@ -168,7 +170,9 @@ CREDENTIALS: dict[str, Place] = {
     "signature": lambda s: _header("X-Hub-Signature-256", f"sha256={s.value}"),
     "stripe signature": lambda s: _header("Stripe-Signature", f"t=1492774577,v1={s.value}"),
     "presigned url": lambda s: {"url": f"https://b.s3.amazonaws.com/k?X-Amz-Date=1&X-Amz-Signature={s.value}"},
-    "presigned url in json": lambda s: _body(json.dumps({"get": f"https://x.blob.core.windows.net/k?se=1&sig={s.value}"})),
+    "presigned url in json": lambda s: _body(
+        json.dumps({"get": f"https://x.blob.core.windows.net/k?se=1&sig={s.value}"})
+    ),
     "callback": lambda s: {"url": f"https://a.example/cb?code={s.value}&state={s.value[::-1]}"},
 }
 _CREDENTIAL = Secret("credential", "dXNlcjE6c2VjcmV0LXBhc3N3b3JkLTQy")

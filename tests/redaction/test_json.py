@@ -14,13 +14,20 @@ from integration_logger.redaction.rules import Rules
 from tests.redaction import oracle
 
 RULES = Rules()
-SENSITIVE = ("password", "apiKey", "access_token", "Client-Secret", "pin", "userPin", "otp2", "password_hash", "cvv", "ssn")
-INNOCENT = ("author", "authors", "tokens_used", "token_count", "session_count", "secretary", "state", "pin_code_length",
-            "id", "name", "value", "shipping", "max_tokens", "nextPageToken", "a b", "\u00e3", "q\"uote", "back\\slash", "")  # fmt: skip
+SENSITIVE = (
+    *("password", "apiKey", "access_token", "Client-Secret", "pin"),
+    *("userPin", "otp2", "password_hash", "cvv", "ssn"),
+)
+INNOCENT = (
+    *("author", "authors", "tokens_used", "token_count", "session_count", "secretary", "state", "pin_code_length"),
+    *("id", "name", "value", "shipping", "max_tokens", "nextPageToken", "a b", "\u00e3", 'q"uote', "back\\slash", ""),
+)
 
 plain = st.text(st.characters(exclude_characters=":=<>?&;#@%", exclude_categories=["Cs", "Nd"]), max_size=12)
-scalars = st.none() | st.booleans() | st.integers(-(10**6), 10**6) | st.floats(allow_nan=False, allow_infinity=False) | plain
+numbers = st.integers(-(10**6), 10**6) | st.floats(-1e6, 1e6, width=32)
+scalars = st.none() | st.booleans() | numbers | plain
 keys = st.sampled_from(SENSITIVE + INNOCENT) | plain
+names = st.sampled_from(SENSITIVE + INNOCENT)
 values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=4))
 
 
@@ -47,7 +54,7 @@ def escape_names(text: str, choice: int) -> str:
     return text
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(values, styles)
 def test_masks_what_the_oracle_masks(value: Any, style: dict[str, Any]) -> None:
     """Whatever the nesting, the spacing and the escapes: the same bytes go, all others stay."""
@@ -73,8 +80,10 @@ def test_json_within_strings(value: dict[str, Any], style: dict[str, Any], depth
     assert json.loads(redact(text.encode())) == json.loads(expected)
 
 
-@settings(max_examples=150, deadline=None)
-@given(st.dictionaries(st.sampled_from(SENSITIVE + INNOCENT), st.just("Kanarienvogel-4711") | values, min_size=1), styles)
+@settings(max_examples=60, deadline=None)
+@given(
+    st.dictionaries(st.sampled_from(SENSITIVE + INNOCENT), st.just("Kanarienvogel-4711") | values, min_size=1), styles
+)
 def test_cut_at_every_byte(value: dict[str, Any], style: dict[str, Any]) -> None:
     """The beginning of a document shows nothing that the whole would not show."""
     data = dumps(value, style).encode()
@@ -108,7 +117,7 @@ def test_what_is_no_secret_stays(value: str) -> None:
     "data",
     [
         b'{"password":"abc"def"}',
-        b'{"password": \'abc\'}',
+        b"{\"password\": 'abc'}",
         b'{"password": abc def}',
         b'{"a": {"password": "abc"}',
         b'{"\\u0070assword": "abc",}',
@@ -140,10 +149,10 @@ def test_lines_of_json() -> None:
 
 def test_pairs() -> None:
     """``{"name": "password", "value": ...}`` in either order, at any depth, and no further than its object."""
-    data = b'[{"name":"password","type":{"a":1},"value":{"x":["s"]}},{"value":"t","key":"token"},{"name":"pin"},{"value":"u"}]'
-    assert redact(data) == (
-        b'[{"name":"password","type":{"a":1},"value":"[REDACTED]"},{"value":"[REDACTED]","key":"token"},{"name":"pin"},{"value":"u"}]'
-    )
+    first = b'[{"name":"password","type":{"a":1},"value":%b},{"value":%b,"key":"token"}'
+    rest = b',{"name":"pin"},{"value":"u"}]'
+    expected = first % (b'"[REDACTED]"', b'"[REDACTED]"') + rest
+    assert redact(first % (b'{"x":["s"]}', b'"t"') + rest) == expected
 
 
 def test_no_depth_is_too_deep() -> None:

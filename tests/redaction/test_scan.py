@@ -22,71 +22,13 @@ WITHOUT = Rules()
 WITHOUT._scanner.hits = Search(WITHOUT.names, WITHOUT.shapes).hits
 
 PIECES = (
-    *(
-        "password",
-        "Password",
-        "api_key",
-        "apiKey",
-        "token",
-        "tokens",
-        "author",
-        "pin",
-        "userPin",
-        "shipping",
-        "cc",
-        "code",
-    ),
-    *(
-        "state",
-        "sig",
-        "signature",
-        "key",
-        "X-Amz-Signature",
-        "secret",
-        "secretary",
-        "session",
-        "card[number]",
-        "card%5Bnumber%5D",
-    ),
-    *("_hash", "_count", "2", "_", "-", "name", "value", "Authorization", "Cookie", "bearer ", "Basic ", "auth"),
-    *('"', "'", "\\", '\\"', "\\u0070", "\\u0022", "\\n", "%70", "%22", "%3D", "%20", "%26", "+", "\u00e3", "\\u00e3"),
-    *(
-        ":",
-        "=",
-        "=>",
-        ",",
-        ";",
-        "&",
-        "?",
-        "#",
-        "/",
-        "//",
-        "https://",
-        "@",
-        ".",
-        " ",
-        "\n",
-        "\t",
-        "{",
-        "}",
-        "[",
-        "]",
-        "(",
-        ")",
-    ),
-    *(
-        "<",
-        ">",
-        "</",
-        "/>",
-        "null",
-        "true",
-        "4111111111111111",
-        "5555 5555 5555 4444",
-        "3782-822463-10005",
-        "378282246310005",
-    ),
-    *("30569309025904", "hunter2x", "abc", "0", "12345678901234567"),
+    *("password", "Password", "api_key", "apiKey", "token", "tokens", "author", "pin", "userPin", "shipping", "cc"),
+    *("code", "state", "sig", "signature", "key", "X-Amz-Signature", "secret", "secretary", "session", "card[number]"),
+    *("card%5Bnumber%5D", "_hash", "_count", "2", "_", "-", "name", "value", "Authorization", "Cookie", "bearer "),
+    *("Basic ", "auth", '"', "'", "\\", '\\"', "\\u0070", "\\u0022", "\\n", "%70", "%22", "%3D", "%20", "%26", "+"),
+    *("\u00e3", "\\u00e3", ":", "=", "=>", ",", ";", "&", "?", "#", "/", "//", "https://", "@", ".", " ", "\n", "\t"),
+    *("{", "}", "[", "]", "(", ")", "<", ">", "</", "/>", "null", "true", "4111111111111111", "5555 5555 5555 4444"),
+    *("3782-822463-10005", "378282246310005", "30569309025904", "hunter2x", "abc", "0", "12345678901234567"),
     *(secret.value for secret in NAMED + SHAPED),
 )
 soup = st.lists(st.sampled_from(PIECES), max_size=24).map("".join)
@@ -98,7 +40,7 @@ def redact(rules: Rules, data: bytes, content_type: str) -> tuple[bytes, list[st
     return kept.body, [edit.reason for edit in kept.edits]
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=800, deadline=None)
 @given(soup, st.sampled_from(TYPES))
 def test_same_with_and_without(text: str, content_type: str) -> None:
     """Two searches that share no code find the same."""

@@ -17,12 +17,12 @@ _FIELD: Final = re.compile(rb"([^&=]*+)(=?)([^&]*+)(?:&|\Z)")
 _URL: Final = re.compile(rb"(?:[A-Za-z][A-Za-z0-9+.-]*+:)?//([^\s/?#\"'<>\\]*)@")
 
 
-def edits(data: bytes, rules: Rules) -> list[Edit]:
-    """Return what is secret in a form or a query."""
+def edits(data: bytes, rules: Rules, *, in_url: bool = False) -> list[Edit]:
+    """Return what is secret in a form, or in the query of a URL."""
     fields = [(match, layers.percent(match[1])) for match in _FIELD.finditer(data) if match[0]]
     names = {name.data.lower() for _, name in fields}
     # A code is a secret in the answer of an authorization server, and where it is exchanged for a token.
-    once = {b"code", b"state"} if b"code" in names and not names.isdisjoint((b"state", b"grant_type")) else set()
+    once = {b"code", b"state"} if {b"code", b"state" if in_url else b"grant_type"} <= names else set()
     found: list[Edit] = []
     for match, name in fields:
         start, end = match.span(3)
@@ -50,8 +50,8 @@ def url_edits(data: bytes, rules: Rules) -> list[Edit]:
     end = fragment if fragment >= 0 else len(data)
     query = data.find(b"?", 0, end)
     if query >= 0:
-        found += [edit.moved(query + 1) for edit in edits(data[query + 1 : end], rules)]
+        found += [edit.moved(query + 1) for edit in edits(data[query + 1 : end], rules, in_url=True)]
     if fragment >= 0:  # single-page applications keep a path and a query there
         begin = data.find(b"?", fragment) + 1 or fragment + 1
-        found += [edit.moved(begin) for edit in edits(data[begin:], rules)]
+        found += [edit.moved(begin) for edit in edits(data[begin:], rules, in_url=True)]
     return merge([*found, *rules.within(data[: query if query >= 0 else end])])

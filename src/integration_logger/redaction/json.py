@@ -70,7 +70,7 @@ class _Document:
             return self._string(start)
         self._outside = hit[2]
         shaped = by_shape(self._data, hit, self._rules.shapes)
-        return [edit._replace(mask=_MASK, name=self._path(edit.start)) for edit in shaped]
+        return [edit._replace(mask=_MASK, name=key_of(self._data, edit.start) or b"") for edit in shaped]
 
     def _under(self, position: int, name: bytes) -> list[Edit]:
         """Return the edit for the value that follows a sensitive key."""
@@ -79,17 +79,15 @@ class _Document:
         if not is_secret(name, self._data[start:end]):
             return []
         self._outside = max(self._outside, end)
-        return [Edit(start, end, self._path(start), "name", _MASK)]
+        return [Edit(start, end, name, "name", _MASK)]
 
     def _string(self, start: int) -> list[Edit]:
         """Return what is secret in one string: a document, a text, a key written with escapes, or half of a pair."""
         self._outside = end = spans.quoted(self._data, start)
         last = end - 1 if spans.is_closed(self._data, start, end) else end
         content = layers.escapes(self._data[start + 1 : last])
-        found = []
-        for edit in self._rules.within(content.data, self._depth + 1):
-            path = b".".join(filter(None, (self._path(start), edit.name)))
-            found.append(content.restore(edit, start + 1)._replace(name=path))
+        found = [content.restore(edit, start + 1) for edit in self._rules.within(content.data, self._depth + 1)]
+        found = [edit if edit.name else edit._replace(name=key_of(self._data, start) or b"") for edit in found]
         name = content.data[-LONGEST_NAME:]
         if self._rules.names.sensitive(name):
             colon = _after_blanks(self._data, end)
@@ -108,9 +106,6 @@ class _Document:
             if self._structure.container(match.start()) == container:
                 return self._under(match.end(), name)
         return []
-
-    def _path(self, value: int) -> bytes:
-        return self._structure.path(value) if not self._depth else key_of(self._data, value) or b""
 
     def _string_at(self, position: int) -> int | None:
         """Return where the string begins that the position is in, or None where it is in none."""

@@ -17,7 +17,8 @@ _EVERYWHERE: Final = """
     api key|private key|secret key|access key|account key|shared key|master key|encryption key|signing key|ssh key
     consumer key|subscription key|functions key|storage key|sas key|application key
     session|session id|sess id|csrf|xsrf
-    otp|totp|pin|one time code|verification code|mfa code|authorization code|auth code|recovery code|backup code
+    otp|totp|pin|one time code|verification code|mfa code|authorization code|auth code
+    recovery code|recovery codes|backup code|backup codes|api keys|access tokens|refresh tokens
     card number|credit card|debit card|cc number|cc|cvv|cvc|ccv|csc|cvn|security code
     ssn|social security|social security number|iban
 """

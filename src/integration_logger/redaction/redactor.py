@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Any, Final
 
+import msgspec
 from msgspec.structs import force_setattr
 
-from integration_logger.entry import Entry, Message
+from integration_logger.entry import Entry, Message, Run
 from integration_logger.redaction import bodies, forms, headers
 from integration_logger.redaction.edits import MASK, Edit, apply
 from integration_logger.redaction.rules import Rules
+from integration_logger.redaction.structure import LONGEST_NAME
 from integration_logger.redaction.text import is_secret
 
 _TEXTS: Final = (
     "host", "route", "operation", "user_id", "application", "tenant", "integration", "log_type", "trace_id",
 )  # fmt: skip
-_DATA: Final = ("errors", "traceback", "labels", "variables", "run")
 _APART: Final = b"\n&"  # between things that are scanned together: each begins like a line and like a parameter
 _SMALL: Final = 4096  # bytes; bodies up to this size are scanned in one go with all the rest
 
@@ -32,6 +34,10 @@ class Redactor:
     def __init__(self, *, names: Iterable[str] = (), keep: Iterable[str] = ()) -> None:
         self._rules = Rules(names, keep)
 
+    def prepare(self) -> None:
+        """Begin to compile what is looked for, in a thread; until that is done, masking is slower."""
+        self._rules.prepare()
+
     def redact(self, entry: Entry, max_body: int) -> Entry:
         """Return the entry with every secret masked and its bodies cut to ``max_body`` bytes.
 
@@ -40,7 +46,7 @@ class Redactor:
         masking = _Masking(self._rules, max_body)
         masking.entry(entry)
         if masking.places:
-            force_setattr(entry, "redacted", (*entry.redacted, *masking.places))
+            force_setattr(entry, "redacted", (*entry.redacted, *masking.noted()))
         return entry
 
 
@@ -72,9 +78,22 @@ class _Masking:
                 self._head(entry, messages)
         for half, message in apart:
             self._body(message, half)
-        for name in _DATA:
+        for name in ("errors", "traceback", "labels"):
             if value := getattr(entry, name):
-                force_setattr(entry, name, self._value(value, name))
+                force_setattr(entry, name, self._data(value, name))
+        if entry.variables is not None:
+            force_setattr(entry, "variables", self._data(_builtins(entry.variables), "variables"))
+        if entry.run is not None:
+            self._run(entry.run)
+
+    def noted(self) -> list[str]:
+        """Return the places; the name of one may hold a secret itself."""
+        places = "\n".join(self.places).encode("utf-8", "replace")
+        return apply(places, self._rules.within(places)).decode().split("\n")
+
+    def _run(self, run: Run) -> None:
+        for name in run.__struct_fields__:
+            force_setattr(run, name, self._data(_builtins(getattr(run, name)), f"run.{name}"))
 
     def _sensitive_headers(self, message: Message, half: str) -> list[bytes]:
         """Mask the headers that are sensitive by name, and return the values of all others."""
@@ -101,6 +120,9 @@ class _Masking:
         for half, message in messages:
             kept = [self._header(name, value, half) for name, value in message.raw_headers]
             force_setattr(message, "raw_headers", kept)
+            if message.content_type:
+                content_type = self._text(message.content_type, f"{half}.content_type", self._edits)
+                force_setattr(message, "content_type", content_type)
 
     def _header(self, name: bytes, value: bytes, half: str) -> tuple[bytes, bytes]:
         if self._rules.names.sensitive_header(name):
@@ -131,35 +153,32 @@ class _Masking:
         self._note(place, edits)
         return apply(data, edits).decode("utf-8", "surrogatepass") if edits else value
 
-    def _value(self, value: Any, place: str) -> Any:
-        """Return plain data of any shape with its secrets masked."""
+    def _data(self, value: Any, place: str) -> Any:
+        """Return data of any shape as plain data with its secrets masked."""
         if isinstance(value, str):
             return self._text(value, place, self._edits)
-        if isinstance(value, Mapping):
-            return {key: self._member(str(key), item, f"{place}.{key}") for key, item in value.items()}
-        if isinstance(value, (Sequence, set, frozenset)) and not isinstance(value, (bytes, bytearray)):
-            items = [self._value(item, place) for item in value]
-            return tuple(items) if isinstance(value, tuple) else items
-        if hasattr(value, "__struct_fields__"):
-            for name in value.__struct_fields__:
-                force_setattr(value, name, self._value(getattr(value, name), f"{place}.{name}"))
-            return value
-        if value is None or isinstance(value, bool):
+        if isinstance(value, dict):
+            return {self._data(key, place): self._member(str(key), item, place) for key, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return type(value)([self._data(item, place) for item in value])
+        if isinstance(value, (bytes, bytearray)):
+            return self._text(bytes(value).decode("utf-8", "replace"), place, self._edits)
+        if value is None or isinstance(value, (bool, float, datetime)):
             return value
         text = str(value)
         masked = self._text(text, place, self._edits)
-        return value if masked == text else masked
+        return value if masked == text and isinstance(value, int) else masked
 
     def _member(self, name: str, item: Any, place: str) -> Any:
-        key = name.encode("utf-8", "replace")
-        if self._rules.names.sensitive(key[-192:]) and is_secret(key, str(item).encode("utf-8", "replace")):
-            self.places[f"{place}: name"] = None
+        key = name.encode("utf-8", "replace")[-LONGEST_NAME:]
+        if self._rules.names.sensitive(key) and is_secret(key, str(item).encode("utf-8", "replace")):
+            self._note(place, [Edit(0, 0, key, "name")])
             return MASK.decode()
-        return self._value(item, place)
+        return self._data(item, f"{place}.{_plain(key)}")
 
-    def _note(self, place: str, edits: Sequence[Edit]) -> None:
+    def _note(self, place: str, edits: Iterable[Edit]) -> None:
         for edit in edits:
-            name = _UNUSUAL.sub("", edit.name.decode("utf-8", "replace"))[:64]
+            name = _plain(edit.name)
             self.places[f"{place}.{name}: {edit.reason}" if name else f"{place}: {edit.reason}"] = None
 
 
@@ -171,4 +190,20 @@ def _texts(entry: Entry) -> bytes:
     return "\n".join(filter(None, texts)).encode("utf-8", "surrogatepass")
 
 
-_UNUSUAL: Final = re.compile(r"[^\w.$\[\]-]+")
+def _builtins(value: Any) -> Any:
+    """Return an object of any kind as plain data: an encoder would show what its own text does not."""
+    try:
+        return msgspec.to_builtins(value, builtin_types=_BUILTIN, str_keys=True, enc_hook=str)
+    except TypeError:  # a dict with keys that are no text
+        return repr(value)
+
+
+_BUILTIN: Final = (bytes, bytearray, datetime)
+
+
+def _plain(name: bytes) -> str:
+    """Return a name as it is shown in a place; what is no usual name may be a secret itself."""
+    return name.decode() if _USUAL.fullmatch(name) else "*" if name else ""
+
+
+_USUAL: Final = re.compile(rb"[A-Za-z_$][A-Za-z_$0-9.\[\] -]{0,47}")

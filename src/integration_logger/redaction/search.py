@@ -10,9 +10,9 @@ from integration_logger.redaction.names import Names
 from integration_logger.redaction.suspects import ESCAPE, ESCAPES, NAME, PARAMETER, PERCENT, PERCENTS, Hit, parameters
 from integration_logger.redaction.values import CARD, Shape
 
-_CLOSERS: Final = rb"""(?:["'`\[\]\s)+]++|\\[nrt]?|%(?:5[BD]|2[0247])[-_.$0-9]*+)*+"""
+_CLOSERS: Final = r"""(?:["'`\[\]\s)+]++|\\[nrt]?|%(?:5[BD]|2[0247])[-_.$0-9]*+)*+"""
 _NAMED: Final = re.compile(
-    rb"(?:(?<![A-Za-z0-9_.$-])|(?<=%3[ad]))([A-Za-z0-9_.$-]++)" + _CLOSERS + rb"(?:[:=,}<>]|%3[ad])", re.IGNORECASE
+    rf"(?:(?<![A-Za-z0-9_.$-])|(?<=%3[ad]))([A-Za-z0-9_.$-]++){_CLOSERS}(?:[:=,}}<>]|%3[ad])".encode(), re.IGNORECASE
 )
 _TAG: Final = "<[^<>]*>"
 _CACHED: Final = 4096
@@ -23,7 +23,8 @@ class Search:
 
     def __init__(self, names: Names, shapes: Sequence[Shape]) -> None:
         self._last_words = _LastWords(names)
-        found_by = {PARAMETER: parameters(names), ESCAPE: "|".join(ESCAPES), PERCENT: "|".join(PERCENTS), NAME: _TAG}
+        parameter = f"{parameters(names)}[-_.$0-9]*+{_CLOSERS}(?:=|%3d)"
+        found_by = {PARAMETER: parameter, ESCAPE: "|".join(ESCAPES), PERCENT: "|".join(PERCENTS), NAME: _TAG}
         self._patterns = [(kind, re.compile(pattern.encode(), re.IGNORECASE)) for kind, pattern in found_by.items()]
         self._shapes = [(shape.mark, _pattern(shape)) for shape in shapes]
 

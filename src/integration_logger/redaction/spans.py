@@ -14,9 +14,12 @@ _SCALAR: Final = re.compile(rb"[^\s,\]}]*+")
 _SIGNS: Final = re.compile(rb'[\[{]++|[\]}]++|"')
 _TEXT_SIGNS: Final = re.compile(rb"""[\[({]++|[\])}]++|["'`]""")
 
-# A sign that may be part of a value ends it where what follows looks like the next thing.
-_BARE: Final = re.compile(rb"""(?:[^\s"'<>&;,)\]}]++|[&;,)\]}](?!\s|\Z|[\w.%-]{1,64}=|["'\\)\]},;<&]))*+""")
-_BARE_IN_URL: Final = re.compile(rb"""(?:[^\s"'<>&%]++|%(?!2[02367]|3[ce]))*+""", re.IGNORECASE)
+Style = re.Pattern[bytes]
+"""How far a value without quotes goes."""
+# In text a sign may be part of a value; it ends it where what follows looks like the next thing.
+IN_TEXT: Final[Style] = re.compile(rb"""(?:[^\s"'<>&;,)\]}]++|[&;,)\]}](?!\s|\Z|[\w.%-]{1,64}=|["'\\)\]},;<&]))*+""")
+IN_QUERY: Final[Style] = re.compile(rb"""[^\s"'<>&#]*+""")
+ENCODED: Final[Style] = re.compile(rb"""(?:[^\s"'<>&%]++|%(?!2[02367]|3[ce]))*+""", re.IGNORECASE)
 _SCHEME: Final = re.compile(rb"(?:bearer|basic|token|digest|negotiate|apikey|aws4-hmac-sha256)[ \t]+", re.IGNORECASE)
 
 
@@ -31,18 +34,15 @@ def json_value(data: bytes, position: int) -> int:
     return match.end() if match else position
 
 
-def text_value(data: bytes, position: int, *, in_url: bool = False) -> int:
-    """Return the end of a value in running text: a quoted one, a list, an object, a call, or a word.
-
-    ``in_url`` is for what follows ``%3D``: there the value ends with the next encoded sign.
-    """
+def text_value(data: bytes, position: int, style: Style = IN_TEXT) -> int:
+    """Return the end of a value in running text: a quoted one, a list, an object, a call, or a word."""
     first = data[position : position + 1]
     if first in _QUOTED:
         return quoted(data, position)
     if first in (b"{", b"[", b"("):
         return _container(data, position, _TEXT_SIGNS)
     scheme = _SCHEME.match(data, position)
-    match = (_BARE_IN_URL if in_url else _BARE).match(data, scheme.end() if scheme else position)
+    match = style.match(data, scheme.end() if scheme else position)
     return match.end() if match else position
 
 

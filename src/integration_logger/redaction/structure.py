@@ -1,4 +1,4 @@
-"""Which container of a JSON document a place is in, and the path that leads there."""
+"""Where the strings and containers around a place in JSON are, found without reading all of it token by token."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from bisect import bisect_right
 from typing import Final
 
 LONGEST_NAME: Final = 192  # bytes of a name that are looked at, from its end
-_MOST: Final = 50_000  # containers; a document of more has no paths
+_MOST: Final = 50_000  # containers; of more none is known
 
 _BLANKS: Final = b" \t\r\n"
 _OPENING: Final = b"{["
@@ -52,16 +52,6 @@ class Structure:
     def span(self, container: int) -> tuple[int, int]:
         """Return where a container begins and ends."""
         return self._opened[container], self._ends.get(container, len(self._data))
-
-    def path(self, value: int) -> bytes:
-        """Return the path to the value that begins there; ``[]`` stands for the items of a list."""
-        names: list[bytes] = []
-        container = self.container(value - 1)
-        while container >= 0:
-            key = key_of(self._data, value)
-            names.append(b"[]" if key is None else b"." + key)
-            value, container = self._opened[container], self._parents[container]
-        return b"".join(reversed(names)).removeprefix(b".")
 
 
 def _all(data: bytes) -> list[int]:

@@ -121,7 +121,7 @@ def _judge(data: bytes, hit: Hit, rules: Rules, prose: bool) -> list[Edit]:
 
 def _assigned(data: bytes, sign: int, end: int, name: bytes, prose: bool) -> list[Edit]:
     start = _after_gap(data, end)
-    stop = spans.text_value(data, start, in_url=end - sign > 1)
+    stop = spans.text_value(data, start, _style(data, data.rfind(name, 0, sign), sign, end))
     if data[sign : sign + 1] == b":" and data[end : end + 1] in (b" ", b"\t") and data[sign - 1 : sign] not in _QUOTES:
         if prose and not _looks_secret(data[start:stop]):
             return []
@@ -130,8 +130,14 @@ def _assigned(data: bytes, sign: int, end: int, name: bytes, prose: bool) -> lis
     return _edit(data, start, stop, name)
 
 
+def _style(data: bytes, begin: int, sign: int, end: int) -> spans.Style:
+    if end - sign > 1:
+        return spans.ENCODED
+    return spans.IN_QUERY if data[begin - 1 : begin] in (b"?", b"&") and begin else spans.IN_TEXT
+
+
 def _looks_secret(word: bytes) -> bool:
-    return len(word) >= 20 or (len(word) >= 4 and not word.isalpha())
+    return len(word) >= 20 or (len(word) >= 4 and not word.strip(b".,!?").isalpha())
 
 
 def _line_end(data: bytes, start: int) -> int:
@@ -149,7 +155,7 @@ def _parameter(data: bytes, end: int, rules: Rules) -> list[Edit]:
         return []
     if name in (b"code", b"state") and not _is_callback(data, end):
         return []
-    return _edit(data, end, spans.text_value(data, end, in_url=end - sign > 1), name)
+    return _edit(data, end, spans.text_value(data, end, _style(data, begin, sign, end)), name)
 
 
 _BEFORE_PARAMETER: Final = re.compile(rb"(?:[?&;#]|\\u0026|%26|%3f)\Z", re.IGNORECASE)

@@ -1,0 +1,50 @@
+"""A guard that destroys ordinary data is a failure too: these come through byte for byte."""
+
+from __future__ import annotations
+
+import json
+import random
+
+import pytest
+
+from integration_logger.redaction import bodies
+from integration_logger.redaction.rules import Rules
+from tests.redaction import corpus
+
+RULES = Rules()
+DOCUMENTS = [*corpus.documents()]
+
+
+def test_there_are_enough() -> None:
+    """A few documents prove nothing."""
+    assert len(DOCUMENTS) >= 200
+
+
+@pytest.mark.parametrize(("data", "content_type"), [d[1:] for d in DOCUMENTS], ids=[d[0] for d in DOCUMENTS])
+def test_untouched(data: bytes, content_type: str) -> None:
+    """Nothing is masked, and nothing is written differently."""
+    kept = bodies.redact(data, content_type, RULES, truncated=False, limit=1 << 20)
+    assert [data[edit.start : edit.end] for edit in kept.edits] == []
+    assert kept.body == data
+
+
+@pytest.mark.parametrize("maker", corpus.MAKERS)
+def test_one_secret_among_it(maker: corpus.Maker) -> None:
+    """With a secret in it all else comes through."""
+    data = maker(random.Random(7))
+    text = json.dumps({**data, "client_secret": "Kanarienvogel-4711"})
+    kept = bodies.redact(text.encode(), "application/json", RULES, truncated=False, limit=1 << 20)
+    assert kept.body == text.replace("Kanarienvogel-4711", "[REDACTED]").encode()
+
+
+@pytest.mark.parametrize("at", range(0, 900, 60))
+def test_a_large_one_cut(at: int) -> None:
+    """Of a megabyte cut at 64 KiB with one secret anywhere, all of the rest of the kept bytes survives."""
+    rng = random.Random(1)
+    records = [maker(rng) for maker in corpus.MAKERS for _ in range(100)]
+    records[at]["api_key"] = "Kanarienvogel-4711"
+    data = json.dumps(records).encode()
+    assert len(data) > 500_000
+    kept = bodies.redact(data[: 72 * 1024], "application/json", RULES, truncated=True, limit=64 * 1024)
+    assert b"Kanarienvogel" not in kept.body
+    assert kept.body[: 63 * 1024] == data.replace(b"Kanarienvogel-4711", b"[REDACTED]")[: 63 * 1024]
