@@ -63,10 +63,18 @@ def timed_with(
     while writer._spare is None:  # as in a process with traffic, the segment in use has been made ready ahead
         runner.run(serve(app, calls, batch))
         writer.make_ready()
+        check(log)
     writer.seal(older_than=0)
     runner.run(serve(app, calls, min(batch, 100)))
     change(log)
     return _per_call(runner, app, calls, batch, total, writer.make_ready)
+
+
+def check(log: IntegrationLogger) -> None:
+    """Raise ``RuntimeError`` if a call was not logged as it should be: what fails costs less."""
+    health = log.health()
+    if health.failed or health.redaction_failed or health.dropped or not (health.captured and health.durable):
+        raise RuntimeError(f"what was measured did not work: {health}")
 
 
 def _per_call(

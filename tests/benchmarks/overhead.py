@@ -14,7 +14,7 @@ from typing import Final
 from integration_logger import IntegrationLogger, Redactor
 from tests.benchmarks.harness import Options, alternate, folder, number, table
 from tests.benchmarks.host import SIZES, Incoming, incoming, make_app, serve
-from tests.benchmarks.inprocess import CALLS, batch_of, paused, timed, timed_with
+from tests.benchmarks.inprocess import CALLS, batch_of, check, paused, timed, timed_with
 
 BARE: Final = 17.0
 """µs of the bare app at 1 KiB on the machine that the limits were set for; they are scaled to this one by it."""
@@ -104,6 +104,7 @@ def _cpus(size: str, options: Options) -> dict[str, float]:
             runner.run(serve(logged, calls, total))
             if not log.flush(60):
                 raise RuntimeError(f"not shipped within a minute: {log.health()}")
+            check(log)
             return (process_time() - start) / total * 1e6
 
         ours(secret)
