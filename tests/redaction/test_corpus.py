@@ -7,6 +7,7 @@ import random
 
 import pytest
 
+from integration_logger.entry import Message
 from integration_logger.redaction import bodies
 from integration_logger.redaction.rules import Rules
 from tests.redaction import corpus
@@ -23,7 +24,7 @@ def test_there_are_enough() -> None:
 @pytest.mark.parametrize(("data", "content_type"), [d[1:] for d in DOCUMENTS], ids=[d[0] for d in DOCUMENTS])
 def test_untouched(data: bytes, content_type: str) -> None:
     """Nothing is masked, and nothing is written differently."""
-    kept = bodies.redact(data, content_type, RULES, truncated=False, limit=1 << 20)
+    kept = bodies.redact(Message(body=data, content_type=content_type, truncated=False), RULES, 1 << 20)
     assert [data[edit.start : edit.end] for edit in kept.edits] == []
     assert kept.body == data
 
@@ -33,7 +34,7 @@ def test_one_secret_among_it(maker: corpus.Maker) -> None:
     """With a secret in it all else comes through."""
     data = maker(random.Random(7))
     text = json.dumps({**data, "client_secret": "Kanarienvogel-4711"})
-    kept = bodies.redact(text.encode(), "application/json", RULES, truncated=False, limit=1 << 20)
+    kept = bodies.redact(Message(body=text.encode(), content_type="application/json", truncated=False), RULES, 1 << 20)
     assert kept.body == text.replace("Kanarienvogel-4711", "[REDACTED]").encode()
 
 
@@ -45,6 +46,8 @@ def test_a_large_one_cut(at: int) -> None:
     records[at]["api_key"] = "Kanarienvogel-4711"
     data = json.dumps(records).encode()
     assert len(data) > 500_000
-    kept = bodies.redact(data[: 72 * 1024], "application/json", RULES, truncated=True, limit=64 * 1024)
+    kept = bodies.redact(
+        Message(body=data[: 72 * 1024], content_type="application/json", truncated=True), RULES, 64 * 1024
+    )
     assert b"Kanarienvogel" not in kept.body
     assert kept.body[: 63 * 1024] == data.replace(b"Kanarienvogel-4711", b"[REDACTED]")[: 63 * 1024]

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from integration_logger.entry import Message
 from integration_logger.redaction import bodies, forms
 from integration_logger.redaction.edits import apply
 from integration_logger.redaction.rules import Rules
@@ -17,7 +18,7 @@ FORM = "application/x-www-form-urlencoded"
 
 
 def redact(data: bytes, *, truncated: bool = False) -> bytes:
-    return bodies.redact(data, FORM, RULES, truncated=truncated, limit=1 << 20).body
+    return bodies.redact(Message(body=data, content_type=FORM, truncated=truncated), RULES, 1 << 20).body
 
 
 def url(data: str) -> str:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from integration_logger.entry import Message
 from integration_logger.redaction import bodies
 from integration_logger.redaction.rules import Rules
 from tests.redaction import oracle
@@ -32,7 +33,7 @@ values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=4) | st.di
 
 
 def redact(data: bytes, content_type: str = "application/json", *, truncated: bool = False) -> bytes:
-    return bodies.redact(data, content_type, RULES, truncated=truncated, limit=1 << 20).body
+    return bodies.redact(Message(body=data, content_type=content_type, truncated=truncated), RULES, 1 << 20).body
 
 
 def dumps(value: Any, style: dict[str, Any]) -> str:
@@ -128,7 +129,7 @@ def test_what_is_no_secret_stays(value: str) -> None:
 )
 def test_invalid_with_a_suspect_goes_whole(data: bytes) -> None:
     """What cannot be parsed may go on with the secret after its end; the place says why, and how big it was."""
-    redacted = bodies.redact(data, "application/json", RULES, truncated=False, limit=1 << 20)
+    redacted = bodies.redact(Message(body=data, content_type="application/json", truncated=False), RULES, 1 << 20)
     assert redacted.body == b"[REDACTED]"
     assert [edit.reason for edit in redacted.edits] == [f"unparseable, {len(data)} bytes"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from integration_logger.entry import Message
 from integration_logger.redaction import bodies
 from integration_logger.redaction.rules import Rules
 
@@ -20,7 +21,7 @@ def field(name: str, content: bytes) -> bytes:
 
 
 def redact(data: bytes, content_type: str = TYPE, *, truncated: bool = False) -> bytes:
-    return bodies.redact(data, content_type, RULES, truncated=truncated, limit=1 << 20).body
+    return bodies.redact(Message(body=data, content_type=content_type, truncated=truncated), RULES, 1 << 20).body
 
 
 FILE = 'Content-Disposition: form-data; name="upload"; filename="a.png"\r\nContent-Type: image/png'

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from integration_logger.entry import Message
 from integration_logger.redaction import bodies, databases
 from integration_logger.redaction.rules import Rules
 from integration_logger.redaction.search import Search
@@ -36,7 +37,7 @@ TYPES = ("application/json", "text/plain", "application/x-www-form-urlencoded", 
 
 
 def redact(rules: Rules, data: bytes, content_type: str) -> tuple[bytes, list[str]]:
-    kept = bodies.redact(data, content_type, rules, truncated=False, limit=1 << 20)
+    kept = bodies.redact(Message(body=data, content_type=content_type, truncated=False), rules, 1 << 20)
     return kept.body, [edit.reason for edit in kept.edits]
 
 

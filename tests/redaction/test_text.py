@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from integration_logger.entry import Message
 from integration_logger.redaction import bodies, text
 from integration_logger.redaction.edits import apply
 from integration_logger.redaction.rules import Rules
@@ -12,7 +13,9 @@ RULES = Rules()
 
 
 def redact(data: str, content_type: str = "text/plain") -> str:
-    return bodies.redact(data.encode(), content_type, RULES, truncated=False, limit=1 << 20).body.decode()
+    return bodies.redact(
+        Message(body=data.encode(), content_type=content_type, truncated=False), RULES, 1 << 20
+    ).body.decode()
 
 
 def within(data: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from integration_logger.entry import Message
 from integration_logger.redaction import bodies
 from integration_logger.redaction.rules import Rules
 
@@ -11,7 +12,9 @@ RULES = Rules()
 
 
 def redact(data: str) -> str:
-    return bodies.redact(data.encode(), "application/xml", RULES, truncated=False, limit=1 << 20).body.decode()
+    return bodies.redact(
+        Message(body=data.encode(), content_type="application/xml", truncated=False), RULES, 1 << 20
+    ).body.decode()
 
 
 @pytest.mark.parametrize(

@@ -75,23 +75,23 @@ def _syntax(kind: str) -> str:
     return "multipart" if kind.startswith("multipart/") else "text"
 
 
-def redact(data: bytes, content_type: str | None, rules: Rules, *, truncated: bool, limit: int) -> Redacted:
-    """Return the body with its secrets masked, cut to ``limit`` bytes."""
-    form = form_of(content_type)
+def redact(message: Message, rules: Rules, limit: int, hits: Sequence[Hit] | None = None) -> Redacted:
+    """Return the body with its secrets masked, cut to ``limit`` bytes; ``hits`` are those of a scan already made."""
+    data, truncated, form = message.body or b"", message.truncated, form_of(message.content_type)
     charset = form.charset or _unmarked(data)
     if charset is not None:
         return _transcoded(data, charset, form, rules, truncated, limit)
-    edits = _edits(data, form, rules, truncated)
+    edits = _edits(data, form, rules, truncated, hits)
     kept = apply(data, edits, limit) if edits else data[:limit]
     if truncated and len(data) <= limit and not (edits and edits[-1].end == len(data)):
         kept = _LAST_TOKEN.sub(b"", kept)  # what was cut off might have shown it to be a secret
     return Redacted(kept, truncated or len(data) > limit, edits)
 
 
-def _edits(data: bytes, form: Form, rules: Rules, truncated: bool) -> list[Edit]:
+def _edits(data: bytes, form: Form, rules: Rules, truncated: bool, hits: Sequence[Hit] | None = None) -> list[Edit]:
     if form.syntax == "multipart":
         return multipart.edits(data, form.boundary, rules, truncated=truncated)
-    hits = rules.hits(data)
+    hits = rules.hits(data) if hits is None else hits
     if not hits:
         return []
     if form.syntax == "form":

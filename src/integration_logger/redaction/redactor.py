@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from itertools import accumulate
 from typing import Any, Final
 
 import msgspec
 from msgspec.structs import force_setattr
 
-from integration_logger.entry import Entry, Message, Run
+from integration_logger.entry import Entry, Message
 from integration_logger.redaction import bodies, forms, headers
 from integration_logger.redaction.edits import MASK, Edit, apply
 from integration_logger.redaction.rules import Rules
 from integration_logger.redaction.structure import LONGEST_NAME
+from integration_logger.redaction.suspects import Hit
 from integration_logger.redaction.text import is_secret
 
 _TEXTS: Final = (
@@ -64,36 +67,46 @@ class _Masking:
 
     def entry(self, entry: Entry) -> None:
         """Mask what is sensitive by its name alone, then what the scan finds in all the rest."""
-        messages = [
-            (half, m) for half, m in (("request", entry.request), ("response", entry.response)) if m is not None
-        ]
         head = [_texts(entry)]
-        for half, message in messages:
-            head += self._sensitive_headers(message, half)
-        small = [(half, m) for half, m in messages if m.body and len(m.body) <= self._small and bodies.is_plain(m)]
-        apart = [(half, m) for half, m in messages if m.body and (half, m) not in small]
-        if self._rules.hits(_APART.join([*head, *[m.body or b"" for _, m in small]])):
-            apart += small
-            if self._rules.hits(_APART.join(head)):
-                self._head(entry, messages)
-        for half, message in apart:
-            self._body(message, half)
-        for name in ("errors", "traceback", "labels"):
-            if value := getattr(entry, name):
-                force_setattr(entry, name, self._data(value, name))
+        together: list[tuple[str, Message, bytes]] = []
+        for half, message in (("request", entry.request), ("response", entry.response)):
+            if message is not None:
+                head += self._sensitive_headers(message, half)
+                if message.body and len(message.body) <= self._small and bodies.is_plain(message):
+                    together.append((half, message, message.body))
+                elif message.body:
+                    self._body(message, half)
+        parts = [_APART.join(head), *[body for _, _, body in together]]
+        if hits := self._rules.hits(_APART.join(parts)):
+            first, *rest = _shares(hits, parts)
+            if first:
+                self._head(entry)
+            for (half, message, _), share in zip(together, rest, strict=True):
+                if share:
+                    self._body(message, half, share)
+        self._data(entry)
+
+    def _data(self, entry: Entry) -> None:
+        """Mask what only some entries have."""
+        if entry.errors:
+            force_setattr(entry, "errors", self._plain(entry.errors, "errors"))
+        if entry.traceback:
+            force_setattr(entry, "traceback", self._plain(entry.traceback, "traceback"))
+        if entry.labels:
+            force_setattr(entry, "labels", self._plain(entry.labels, "labels"))
         if entry.variables is not None:
-            force_setattr(entry, "variables", self._data(_builtins(entry.variables), "variables"))
+            force_setattr(entry, "variables", self._plain(_builtins(entry.variables), "variables"))
         if entry.run is not None:
-            self._run(entry.run)
+            for name in entry.run.__struct_fields__:
+                value = self._plain(_builtins(getattr(entry.run, name)), f"run.{name}")
+                force_setattr(entry.run, name, value)
 
-    def noted(self) -> list[str]:
-        """Return the places; the name of one may hold a secret itself."""
+    def noted(self) -> Iterable[str]:
+        """Return the places; what one of them is called may hold a secret itself."""
         places = "\n".join(self.places).encode("utf-8", "replace")
+        if all(kind < 0 for kind, _, _ in self._rules.hits(places)):
+            return self.places
         return apply(places, self._rules.within(places)).decode().split("\n")
-
-    def _run(self, run: Run) -> None:
-        for name in run.__struct_fields__:
-            force_setattr(run, name, self._data(_builtins(getattr(run, name)), f"run.{name}"))
 
     def _sensitive_headers(self, message: Message, half: str) -> list[bytes]:
         """Mask the headers that are sensitive by name, and return the values of all others."""
@@ -110,19 +123,23 @@ class _Masking:
         self.places[f"{half}.headers.{lower.decode('latin-1')}: name"] = None
         return name, headers.mask(lower, value)
 
-    def _head(self, entry: Entry, messages: list[tuple[str, Message]]) -> None:
+    def _head(self, entry: Entry) -> None:
         """Mask the URL, the other headers and the labels with a column."""
         if entry.url:
             force_setattr(entry, "url", self._text(entry.url, "url", self._url_edits))
         for name in _TEXTS:
             if value := getattr(entry, name):
                 force_setattr(entry, name, self._text(value, name, self._edits))
-        for half, message in messages:
-            kept = [self._header(name, value, half) for name, value in message.raw_headers]
-            force_setattr(message, "raw_headers", kept)
-            if message.content_type:
-                content_type = self._text(message.content_type, f"{half}.content_type", self._edits)
-                force_setattr(message, "content_type", content_type)
+        for half, message in (("request", entry.request), ("response", entry.response)):
+            if message is not None:
+                self._headers(message, half)
+
+    def _headers(self, message: Message, half: str) -> None:
+        kept = [self._header(name, value, half) for name, value in message.raw_headers]
+        force_setattr(message, "raw_headers", kept)
+        if message.content_type:
+            content_type = self._text(message.content_type, f"{half}.content_type", self._edits)
+            force_setattr(message, "content_type", content_type)
 
     def _header(self, name: bytes, value: bytes, half: str) -> tuple[bytes, bytes]:
         if self._rules.names.sensitive_header(name):
@@ -132,11 +149,9 @@ class _Masking:
         self._note(f"{half}.headers.{lower.decode('latin-1')}", edits)
         return (name, apply(value, edits)) if edits else (name, value)
 
-    def _body(self, message: Message, half: str) -> None:
+    def _body(self, message: Message, half: str, hits: Sequence[Hit] | None = None) -> None:
         """Mask and cut a body."""
-        kept = bodies.redact(
-            message.body or b"", message.content_type, self._rules, truncated=message.truncated, limit=self._max_body
-        )
+        kept = bodies.redact(message, self._rules, self._max_body, hits)
         self._note(f"{half}.body", kept.edits)
         force_setattr(message, "body", kept.body)
         force_setattr(message, "truncated", kept.truncated)
@@ -153,14 +168,14 @@ class _Masking:
         self._note(place, edits)
         return apply(data, edits).decode("utf-8", "surrogatepass") if edits else value
 
-    def _data(self, value: Any, place: str) -> Any:
+    def _plain(self, value: Any, place: str) -> Any:
         """Return data of any shape as plain data with its secrets masked."""
         if isinstance(value, str):
             return self._text(value, place, self._edits)
         if isinstance(value, dict):
-            return {self._data(key, place): self._member(str(key), item, place) for key, item in value.items()}
+            return {self._plain(key, place): self._member(str(key), item, place) for key, item in value.items()}
         if isinstance(value, (list, tuple)):
-            return type(value)([self._data(item, place) for item in value])
+            return type(value)([self._plain(item, place) for item in value])
         if isinstance(value, (bytes, bytearray)):
             return self._text(bytes(value).decode("utf-8", "replace"), place, self._edits)
         if value is None or isinstance(value, (bool, float, datetime)):
@@ -174,12 +189,23 @@ class _Masking:
         if self._rules.names.sensitive(key) and is_secret(key, str(item).encode("utf-8", "replace")):
             self._note(place, [Edit(0, 0, key, "name")])
             return MASK.decode()
-        return self._data(item, f"{place}.{_plain(key)}")
+        return self._plain(item, f"{place}.{_shown(key)}")
 
     def _note(self, place: str, edits: Iterable[Edit]) -> None:
         for edit in edits:
-            name = _plain(edit.name)
+            name = _shown(edit.name)
             self.places[f"{place}.{name}: {edit.reason}" if name else f"{place}: {edit.reason}"] = None
+
+
+def _shares(hits: Sequence[Hit], parts: list[bytes]) -> list[list[Hit]]:
+    """Return the hits in each of the parts that were scanned together."""
+    begins = [*accumulate((len(part) + len(_APART) for part in parts[:-1]), initial=0)]
+    shares: list[list[Hit]] = [[] for _ in parts]
+    for kind, start, end in hits:
+        index = bisect_right(begins, end - 1) - 1
+        begin, length = begins[index], len(parts[index])
+        shares[index].append((kind, max(0, start - begin), min(end - begin, length)))
+    return shares
 
 
 def _texts(entry: Entry) -> bytes:
@@ -201,7 +227,7 @@ def _builtins(value: Any) -> Any:
 _BUILTIN: Final = (bytes, bytearray, datetime)
 
 
-def _plain(name: bytes) -> str:
+def _shown(name: bytes) -> str:
     """Return a name as it is shown in a place; what is no usual name may be a secret itself."""
     return name.decode() if _USUAL.fullmatch(name) else "*" if name else ""
 
