@@ -45,7 +45,8 @@ def logger(tmp_path: Path, redactor: Redactor) -> Iterator[Make]:
 
 
 def own_threads() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith("integration-logger")]
+    ours = {f"integration-logger-{name}" for name in ("keeper", "shipper", "purger")}
+    return [thread.name for thread in threading.enumerate() if thread.name in ours]
 
 
 # --- beginning ----------------------------------------------------------------------------------------

@@ -149,6 +149,15 @@ def test_large_frames_are_read() -> None:
         reader.close()
 
 
+@pytest.mark.parametrize("between", [bytes(READ_AT_ONCE + 5), b"x" * (READ_AT_ONCE + 5)], ids=["zeros", "damage"])
+def test_a_long_gap_ends_nothing(between: bytes) -> None:
+    """However much lies between them that is no frame, the frames behind it are read."""
+    with written([]) as path:
+        path.write_bytes(frame(b"before") + between + frame(b"after"))
+        assert read_all(path) == [b"before", b"after"]
+        assert [len(damage) for damage in set_aside(path)] == [len(between)] * (between[0] > 0)
+
+
 def test_a_length_beyond_reason_is_damage() -> None:
     """A length longer than any frame is not waited for."""
     with written([b"entry"]) as path:

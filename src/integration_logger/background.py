@@ -27,7 +27,7 @@ class Background:
         self.shipping = Trouble()
         self.purging = Trouble()
         self._writer = writer
-        self._shipper = shipper
+        self.shipper = shipper
         self._fsync = fsync
         self._pause = INTERVAL
         self._synced_at = self._ends_at = monotonic()
@@ -69,7 +69,7 @@ class Background:
         return min(KEEP_EVERY, self._fsync)
 
     def _ship(self) -> float:
-        shipper = self._shipper
+        shipper = self.shipper
         try:
             if shipper is not None:
                 shipper.ship()
@@ -86,11 +86,11 @@ class Background:
         """Ship the segment that was just given up, unless the store is known to be away."""
         while self.shipping.text is None and self._ship() == 0 and monotonic() < self._ends_at:
             pass
-        if self._shipper is not None:
-            self._shipper.close()
+        if self.shipper is not None:
+            self.shipper.close()
 
     def _purge(self) -> float:
-        shipper = self._shipper
+        shipper = self.shipper
         if shipper is None or not shipper.active or self.shipping.text is not None:
             return 1.0
         try:

@@ -28,7 +28,7 @@ from integration_logger.recorder import ConstantLabels, Recorder
 from integration_logger.redaction import Redactor
 from integration_logger.retention import Retention
 from integration_logger.shipper import Shipper
-from integration_logger.spool import RETRY_SECONDS, Spool, SpoolWriter
+from integration_logger.spool import RETRY_SECONDS, Spool
 from integration_logger.stores.base import Store
 from integration_logger.trouble import Trouble
 from integration_logger.viewer import Viewer
@@ -70,10 +70,11 @@ class IntegrationLogger:
         self.store = options.read_store(store)
         self._url = options.store_name(store)
         self._spool = options.read_spool(spool, store)
-        self._writer = self._make_writer()
+        self._writer = options.make_writer(self._spool, self._url)
         self._queue = MemoryQueue() if self._writer is None else self._writer.memory
         self._shipped: Counter[str] = Counter()
         self._shipper = self._make_shipper()
+        """For where there are no threads; those have their own."""
         self._background: Background | None = None
         self._starting = Trouble()
         self._start_at = 0.0
@@ -159,17 +160,20 @@ class IntegrationLogger:
         if self.recorder.started_in:
             self._after_fork()  # of a fork that Python did not make
         if self.enabled:
-            self.recorder.redactor.prepare()
+            with suppress(RuntimeError):  # the system has no thread left
+                self.recorder.redactor.prepare()
         if self.enabled and (self._ship or self._writer):
             fsync = self._spool.fsync if self._spool else None
-            background = Background(self._writer, self._shipper if self._ship else None, fsync=fsync)
+            shipper = self._make_shipper() if self._ship else None
+            self._background = background = Background(self._writer, shipper, fsync=fsync)
             try:
                 background.start()
             except RuntimeError as error:  # the system has no thread left: what is recorded waits
-                self._start_at = monotonic() + RETRY_SECONDS
+                self._background, self._start_at = None, monotonic() + RETRY_SECONDS
                 self._starting.warn("shipping could not be started, entries wait on the spool: %s", str(error))
                 return
-            self._background = background
+            if self._background is not background:
+                return  # a handler of a signal has closed it
         self._starting.end()
         self.recorder.started_in = os.getpid()
 
@@ -196,7 +200,13 @@ class IntegrationLogger:
             if self._writer is None:
                 self._ship_here()
             return not len(self._queue)
-        return (self._writer.shipped() if self._writer else not len(self._queue)) and not self._shipper.deleted
+        shipped = self._writer.shipped() if self._writer else not len(self._queue)
+        return shipped and not self._active_shipper.deleted
+
+    @property
+    def _active_shipper(self) -> Shipper:
+        background = self._background
+        return self._shipper if background is None or background.shipper is None else background.shipper
 
     def _ship_here(self) -> None:
         """Ship what waits in memory, where there is no thread to do so."""
@@ -206,11 +216,11 @@ class IntegrationLogger:
 
     def health(self) -> Health:
         """Return what was kept and lost since this process began, and what is wrong now."""
-        recorder, writer, background = self.recorder, self._writer, self._background
+        recorder, writer, background, shipper = self.recorder, self._writer, self._background, self._active_shipper
         troubles = [self._starting, *([writer.trouble] if writer else [])]
         troubles += [background.shipping, background.purging] if background else []
         problems = [trouble.text for trouble in troubles if trouble.text is not None]
-        if newer := len(self._shipper.newer):
+        if newer := len(shipper.newer):
             problems.append(f"segments of the spool that a newer version wrote, and only that can ship: {newer}")
         return Health(
             captured=recorder.captured,
@@ -222,7 +232,7 @@ class IntegrationLogger:
             shipped=self._shipped["shipped"],
             rejected=self._shipped["rejected"],
             corrupt=self._shipped["corrupt"],
-            backlog_bytes=self._shipper.backlog + self._queue.bytes,
+            backlog_bytes=shipper.backlog + self._queue.bytes,
             durable=writer is not None and writer.durable,
             problems=tuple(problems),
         )
@@ -234,33 +244,22 @@ class IntegrationLogger:
         """
         with self._lock:
             background, self._background = self._background, None
-            shipper, self._shipper = self._shipper, self._make_shipper()
             self.recorder.started_in = 0
-        if background is None:
-            self._without_threads(shipper)
-        elif not background.stop(timeout):
-            return  # a thread waits for the store or the disk: it is left to itself, with what it has open
-        if self._owns_store:
-            self.store.close()
-
-    def _without_threads(self, shipper: Shipper) -> None:
-        if self._writer is not None:
+        if background is not None:
+            if not background.stop(timeout):
+                return  # a thread waits for the store or the disk: it is left to itself, with what it has open
+        elif self._writer is not None:
             self._writer.close()
         else:
             self._ship_here()
-        shipper.close()
+        if self._owns_store:
+            self.store.close()
 
     def _close_at_exit(self, timeout: float) -> None:
         self._exiting = True
         self.close(timeout)
         if left := len(self._queue):
             Trouble().warn("the process ends, and entries that were in memory only are lost: %s", str(left))
-
-    def _make_writer(self) -> SpoolWriter | None:
-        if self._spool is None or self._spool.folder is None:
-            return None
-        fsync = self._spool.fsync is not None
-        return SpoolWriter(self._spool.folder, self._url, max_bytes=self._spool.max_bytes, fsync=fsync)
 
     def _make_shipper(self) -> Shipper:
         folder = None if self._writer is None else self._writer.folder

@@ -19,7 +19,7 @@ class MemoryQueue:
         self.max_bytes = max_bytes
         self.bytes = 0
         self._payloads: deque[bytes] = deque()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def append(self, payload: bytes) -> str | None:
         """Keep one encoded entry; return None, or why it was dropped."""
@@ -45,7 +45,7 @@ class MemoryQueue:
 
     def clear(self) -> None:
         """Forget everything: in a forked child it is the parent's."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._payloads.clear()
         self.bytes = 0
 

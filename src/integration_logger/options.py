@@ -14,7 +14,7 @@ from integration_logger.errors import ConfigurationError
 from integration_logger.redaction import Redactor
 from integration_logger.retention import Retention, read_period
 from integration_logger.segments import MAX_FRAME
-from integration_logger.spool import Spool
+from integration_logger.spool import Spool, SpoolWriter
 from integration_logger.stores import safe_url, store_from_url
 from integration_logger.stores.base import Store
 
@@ -55,6 +55,13 @@ def read_spool(spool: str | os.PathLike[str] | Spool | None, store: str | Store 
     folder = chosen.folder or default_folder(store)
     # absolute, because the host may go to another folder later
     return None if folder is None else Spool(folder.absolute(), max_bytes=chosen.max_bytes, fsync=chosen.fsync)
+
+
+def make_writer(spool: Spool | None, store: str) -> SpoolWriter | None:
+    """Return the writing end of a spool whose folder is chosen, or None where there is no spool."""
+    if spool is None or spool.folder is None:
+        return None
+    return SpoolWriter(spool.folder, store, max_bytes=spool.max_bytes, fsync=spool.fsync is not None)
 
 
 def default_folder(store: str | Store) -> Path | None:

@@ -77,13 +77,14 @@ class Segment:
         A frame that the disk has no room for leaves zeros, which the reader passes over. The lock is held for
         the reservation only, never while writing.
         """
-        with self._reserving:
+        length = len(data)
+        with self._reserving:  # without a call inside, so that no handler of a signal runs here
             if self.sealed:
                 return 0
             at = self.end
-            self.end = at + len(data)
+            self.end = at + length
         written = os.pwrite(self.file.number, data, at)
-        if written < len(data):
+        if written < length:
             with suppress(OSError):
                 os.pwrite(self.file.number, bytes(written), at)
             raise _full()
@@ -154,7 +155,7 @@ class SegmentReader:
         self.newer = False
         at, size = self.position, READ_AHEAD
         enough = at + READ_AT_ONCE
-        while len(frames) < limit and at < enough and not self._nothing_at(at):
+        while len(frames) < limit and (at < enough or not frames) and not self._nothing_at(at):
             data = os.pread(self._file.number, size, at)
             at_end = len(data) < size
             used = self._parse(data, at, frames, limit, at_end=at_end)
@@ -162,7 +163,7 @@ class SegmentReader:
             if not used and (self.newer or at_end or (claimed := _claimed(data)) <= size):
                 break
             size = READ_AHEAD if used else claimed
-        self.more = len(frames) == limit or at >= enough
+        self.more = len(frames) == limit or (at >= enough and bool(frames))
         self._seen_to = max(at, os.fstat(self._file.number).st_size) if self.more else at
         if not frames and at > self.position:
             self.acknowledge(at)

@@ -90,9 +90,9 @@ class Shipper:
         shipped = self._ship_memory()
         if self.folder is not None:
             mine = self._take_folder(self.folder)
-            if mine:
-                self._delivery.open()
             shipped += self._ship_segments(segments(self.folder) if mine else [], ends_at)
+            if mine:
+                self._delivery.open()  # a store that is away shall be known before there is anything to ship
         return shipped
 
     def _ship_memory(self) -> int:
@@ -196,7 +196,8 @@ class Shipper:
                 self._lock, self._tidied_at = lock, -TIDY_EVERY
         if self._lock is not None and monotonic() - self._tidied_at >= TIDY_EVERY:
             self._tidied_at = monotonic()
-            tidy(folder)
+            with suppress(OSError):  # what cannot be tidied is in nobody's way
+                tidy(folder)
         return self._lock is not None
 
     def close(self) -> None:

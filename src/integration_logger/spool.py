@@ -71,8 +71,8 @@ class SpoolWriter:
         self._begin_anew()
 
     def _begin_anew(self) -> None:
-        self._changing = threading.Lock()
-        """Held while the segment in use changes; not while a frame is written."""
+        self._changing = threading.RLock()
+        """Held while the segment in use changes, not while a frame is written; handlers of signals may interrupt it."""
         self._segment: Segment | None = None
         self._spare: Segment | None = None
         self._opened_at = self._retry_at = self._measure_at = 0.0
@@ -253,9 +253,12 @@ class SpoolWriter:
         """Tell whether everything that this process appended until now is in the store."""
         with self._changing:
             segment = self._segment
-            while self._sealed and shipped_to(*self._sealed[0]):
-                del self._sealed[0]
-            if self._sealed or len(self.memory):
+            for mark in [*self._sealed]:
+                if not shipped_to(*mark):
+                    return False
+                with suppress(ValueError):  # a handler of a signal was here
+                    self._sealed.remove(mark)
+            if len(self.memory):
                 return False
         return segment is None or (shipped_to(segment.path, segment.end) and segment.path.exists())
 
