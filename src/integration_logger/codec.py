@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from codecs import lookup
 from datetime import datetime
 from typing import Any, Final
 
@@ -69,6 +70,8 @@ def timestamp(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ") if moment.year >= 1000 else moment.isoformat()
 
 
+_NO_CHARSETS: Final = frozenset(("idna", "punycode", "raw-unicode-escape", "unicode-escape", "undefined"))
+"""Encodings of Python that no text is sent in, and that warn or fail on what they are given."""
 _CHARSET = re.compile(r"""charset\s*=\s*["']?([\w.:+-]{1,40})""", re.IGNORECASE)
 
 
@@ -78,9 +81,10 @@ def charset(content_type: str | None) -> str:
     name = match[1] if match else "utf-8"
     try:
         "".encode(name)
+        known = lookup(name).name
     except (LookupError, UnicodeError):
         return "utf-8"
-    return name
+    return "utf-8" if known in _NO_CHARSETS else name
 
 
 def body_text(message: Message) -> str:

@@ -124,7 +124,10 @@ class IntegrationLogger:
 
         Outside of one, the answer takes the same calls and does nothing.
         """
-        return current.get() or Detached()
+        capture = current.get()
+        while capture is not None and capture.recorder is not self.recorder:
+            capture = capture.outer
+        return capture or Detached()
 
     # --- the log browser ----------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from integration_logger.entry import STATUSES
 from integration_logger.errors import QueryError
 from integration_logger.filters import FILTERS
 
-_TERM = re.compile(r"""(-?)(?:([A-Za-z_][\w.]*(?:\.[^\s:"]+)?):)?(?:"((?:[^"\\]|\\.)*)"|(\S+))""")
+_TERM = re.compile(r"""(-?)(?:([A-Za-z_]\w*+(?:\.[^\s:"]*+)?):)?(?:"((?:[^"\\]|\\.)*)"|(\S+))""")
 
 
 def split_terms(text: str) -> list[tuple[bool, str | None, str]]:

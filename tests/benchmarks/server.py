@@ -27,6 +27,7 @@ def main(variant: str, folder: str) -> None:
         log = IntegrationLogger(f"sqlite:///{folder}/log.db", ship=None if variant == "unshipped" else "thread")
         app = log.asgi(app)
     listening = socket.create_server((HOST, 0), backlog=64)
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # asyncio does so only for its own sockets
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off"))
     answering = threading.Thread(target=_answer, args=(server, log), daemon=True)
     answering.start()

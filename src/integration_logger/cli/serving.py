@@ -21,13 +21,16 @@ def listen(host: str, port: int | None) -> socket.socket:
     """Return a listening socket: on the given port, else on the usual one or, where that is taken, on any."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, USUAL_PORT if port is None else port), family=family)
+        listener = socket.create_server((host, USUAL_PORT if port is None else port), family=family)
     except OSError as error:
         if port is None:
-            return socket.create_server((host, 0), family=family)
+            return listen(host, 0)
         raise IntegrationLoggerError(
             f"port {port} cannot be used ({error.strerror}): choose another by --port"
         ) from None
+    # asyncio does so only for sockets of its own; without, each answer waits 40 ms for an acknowledgement
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 def address(listener: socket.socket) -> str:
