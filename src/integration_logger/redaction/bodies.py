@@ -24,7 +24,6 @@ _TRANSPARENT: Final = re.compile(
     r"utf-?8|(?:us-?)?ascii|latin-?1|(?:iso[-_]?8859[-_]|windows-|cp)(?:125)?\d{1,2}|euc-(?:jp|kr)|koi8-[ru]",
     re.IGNORECASE,
 )
-_LOOKS_LIKE_JSON: Final = re.compile(rb"\s*+[\[{]")
 _LAST_TOKEN: Final = re.compile(rb"""[^\s"'<>{}\[\],;&=()]{6,}\Z""")
 
 
@@ -82,7 +81,7 @@ def redact(message: Message, rules: Rules, limit: int, hits: Sequence[Hit] | Non
     if charset is not None:
         return _transcoded(data, charset, form, rules, truncated, limit)
     edits = _edits(data, form, rules, truncated, hits)
-    kept = apply(data, edits, limit) if edits else data[:limit]
+    kept = apply(data, edits, limit)[:limit] if edits else data[:limit]
     if truncated and len(data) <= limit and not (edits and edits[-1].end == len(data)):
         kept = _LAST_TOKEN.sub(b"", kept)  # what was cut off might have shown it to be a secret
     return Redacted(kept, truncated or len(data) > limit, edits)
@@ -96,7 +95,7 @@ def _edits(data: bytes, form: Form, rules: Rules, truncated: bool, hits: Sequenc
         return []
     if form.syntax == "form":
         return forms.edits(data, rules)
-    if form.syntax != "json" and not _LOOKS_LIKE_JSON.match(data):
+    if form.syntax != "json" and not json.looks_like(data):
         return text.edits(data, hits, rules)
     if json.is_json(data, truncated=truncated):
         return json.edits(data, hits, rules)
@@ -136,4 +135,5 @@ def _transcoded(data: bytes, charset: str, form: Form, rules: Rules, truncated: 
 
 def _decode(data: bytes, charset: str) -> str:
     """Decode strictly, but for a character that is cut off at the end."""
+    b" ".decode(charset, "replace")  # raises for codecs that are none of text, as those that decompress
     return codecs.getincrementaldecoder(charset)("strict").decode(data)

@@ -29,7 +29,7 @@ def whole(data: bytes, reason: str) -> list[Edit]:
 
 
 def apply(data: bytes, edits: Iterable[Edit], limit: int | None = None) -> bytes:
-    """Return the data with the edits made, cut to ``limit`` bytes; the edits are sorted and do not overlap."""
+    """Return the first ``limit`` bytes of the data with the edits made; they are sorted and do not overlap."""
     parts: list[bytes] = []
     position = 0
     for start, end, _, _, mask in edits:
@@ -38,7 +38,7 @@ def apply(data: bytes, edits: Iterable[Edit], limit: int | None = None) -> bytes
         parts += (data[position:start], mask)
         position = end
     parts.append(data[position:limit])
-    return b"".join(parts)[:limit]
+    return b"".join(parts)
 
 
 def merge(edits: Iterable[Edit]) -> list[Edit]:

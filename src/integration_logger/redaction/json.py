@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Sequence
 from functools import cached_property
@@ -27,6 +28,7 @@ _NAMES: Final = frozenset(b"name key field header id param parameter label varia
 _VALUE: Final = re.compile(rb'"[A-Za-z_]{0,16}val(?:ue)?s?[A-Za-z_]{0,16}"[ \t\r\n]*+:', re.IGNORECASE)
 _REACH: Final = 4096  # bytes before and after a name in which its value is looked for
 
+_BEGINNING: Final = re.compile(rb"(?:\xef\xbb\xbf|\x1e)?[ \t\r\n]*+[\[{]")
 _validate: Final = msgspec.json.Decoder(msgspec.Raw).decode
 
 
@@ -123,8 +125,14 @@ def _after_blanks(data: bytes, position: int) -> int:
     return match.end() if match else position
 
 
+def looks_like(data: bytes) -> bool:
+    """Tell whether the data begins like an object or a list."""
+    return _BEGINNING.match(data) is not None
+
+
 def is_json(data: bytes, *, truncated: bool = False) -> bool:
     """Tell whether the data is JSON, lines of JSON or, where it is truncated, the beginning of either."""
+    data = data.removeprefix(codecs.BOM_UTF8)
     if _is_document(data, truncated):
         return True
     lines = [line for line in data.replace(b"\x1e", b"").split(b"\n") if line.strip()]

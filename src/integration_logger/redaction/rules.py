@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from typing import Final
 
 from integration_logger.redaction import json, text
 from integration_logger.redaction.edits import Edit
@@ -12,8 +10,6 @@ from integration_logger.redaction.names import Names
 from integration_logger.redaction.scan import Scanner
 from integration_logger.redaction.suspects import Hits
 from integration_logger.redaction.values import SHAPES
-
-_LOOKS_LIKE_JSON: Final = re.compile(rb"\s*+[\[{]")
 
 
 class Rules:
@@ -38,6 +34,6 @@ class Rules:
         hits = self.hits(data)
         if not hits:
             return []
-        if depth <= text.DEEPEST and _LOOKS_LIKE_JSON.match(data) and json.is_json(data):
+        if depth <= text.DEEPEST and json.looks_like(data) and json.is_json(data):
             return json.edits(data, hits, self, depth=depth)
         return text.edits(data, hits, self, prose=prose, depth=depth)
