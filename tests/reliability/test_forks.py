@@ -208,3 +208,52 @@ wait(child)
 log.close()
 """,
     )
+
+
+def test_a_child_has_no_file_of_its_parent(tmp_path: Path) -> None:
+    """Nothing of the log is open in a forked child before its first record, whatever the parent's threads have open."""
+    run(
+        tmp_path,
+        """
+done = threading.Event()
+
+def work():
+    while not done.is_set():
+        say(record(log, 2))
+
+threads = [threading.Thread(target=work) for _ in range(3)]
+for thread in threads:
+    thread.start()
+for _ in range(20):
+    if not (child := os.fork()):
+        files = [str(file.readlink()) for file in Path("/proc/self/fd").iterdir() if file.is_symlink()]
+        os._exit(any(str(folder) in file for file in files))
+    wait(child)
+done.set()
+for thread in threads:
+    thread.join()
+assert log.flush(20)
+log.close()
+""",
+    )
+
+
+def test_a_program_that_the_host_starts_keeps_no_lock(tmp_path: Path) -> None:
+    """What a host that died has left is shipped although programs that it had started live on."""
+    run(
+        tmp_path,
+        """
+if not os.fork():
+    say(record(log, 5))
+    assert log.flush(10)
+    say(record(log, 5))
+    program = os.posix_spawn("/bin/sleep", ["sleep", "60"], os.environ)
+    (folder / "program").write_text(str(program))
+    os.kill(os.getpid(), signal.SIGKILL)
+os.wait()
+log.start()
+eventually(lambda: segments(folder / "log.db.spool") == [])
+log.close()
+os.kill(int((folder / "program").read_text()), signal.SIGKILL)
+""",
+    )

@@ -47,6 +47,8 @@ class ForkGate:
         self._inside.depth = depth + 1
 
     def __exit__(self, *_: object) -> None:
+        if not getattr(self._inside, "depth", 0):
+            return  # entered by the parent
         self._inside.depth -= 1
         with self._changed:
             self._users -= 1
