@@ -16,7 +16,6 @@ from integration_logger.redaction.suspects import (
     PERCENT,
     PERCENTS,
     Hit,
-    parameters,
 )
 from integration_logger.redaction.values import CARD, DIGITS, Shape
 
@@ -71,7 +70,8 @@ def _main_patterns(names: Names, shapes: Sequence[Shape]) -> Iterator[_Pattern]:
     for name in scan_patterns(names.listed | names.endings):
         yield NAME, name + _AFTER_NAME, caseless
         yield NAME, name + _IN_TAG, caseless
-    yield PARAMETER, parameters(names) + _AFTER_PARAMETER, caseless
+    parameters = "|".join(scan_patterns(names.in_queries))
+    yield PARAMETER, f"(?:{parameters}|code|state){_AFTER_PARAMETER}", caseless
     for kind, patterns in ((ESCAPE, ESCAPES), (PERCENT, PERCENTS)):
         for pattern in patterns:
             yield kind, pattern, caseless

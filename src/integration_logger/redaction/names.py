@@ -73,11 +73,6 @@ class Names:
         self.sensitive_header = _Verdicts(self.listed | _parse(_IN_HEADERS), kept, endings).__getitem__
         self.sensitive_parameter = _Verdicts(self.listed | self.in_queries, kept, endings).__getitem__
 
-    def last_words(self) -> set[bytes]:
-        """Return every word in which a sensitive name may end."""
-        listed = {words[-1] for words in self.listed | self.endings}
-        return {word.encode() for word in listed.union(_CONTINUATIONS)}
-
 
 class _Verdicts(dict[bytes, bool]):
     """Name to verdict, filled as names are met."""
@@ -112,6 +107,11 @@ def scan_patterns(listed: Iterable[Words]) -> list[str]:
     stems = {r"(?:[-_. \[]|%5B)?".join(words) for words in listed}
     continuations = "|".join(_CONTINUATIONS)
     return [rf"{stem}(?:[-_. $0-9\[\]]*(?:{continuations}))?" for stem in sorted(stems)]
+
+
+def last_words(names: Iterable[Words]) -> set[bytes]:
+    """Return every word in which one of these names may end."""
+    return {word.encode() for word in {words[-1] for words in names}.union(_CONTINUATIONS)}
 
 
 def _ends_in(words: Words, joined: frozenset[str]) -> bool:

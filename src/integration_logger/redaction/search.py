@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from integration_logger.redaction.names import Names
-from integration_logger.redaction.suspects import ESCAPE, ESCAPES, NAME, PARAMETER, PERCENT, PERCENTS, Hit, parameters
+from integration_logger.redaction.names import Names, last_words
+from integration_logger.redaction.suspects import ESCAPE, ESCAPES, NAME, PARAMETER, PERCENT, PERCENTS, Hit
 from integration_logger.redaction.values import CARD, Shape
 
 _CLOSERS: Final = r"""(?:["'`\[\]\s)+]++|\\[nrt]?|%(?:5[BD]|2[0247])[-_.$0-9]*+)*+"""
 _NAMED: Final = re.compile(
     rf"(?:(?<![A-Za-z0-9_.$-])|(?<=%3[ad]))([A-Za-z0-9_.$-]++){_CLOSERS}(?:[:=,}}<>]|%3[ad])".encode(), re.IGNORECASE
 )
-_TAG: Final = "<[^<>]*>"
+_TAG: Final = re.compile(rb"<[^<>]*>")
+_ESCAPE: Final = re.compile("|".join(ESCAPES).encode(), re.IGNORECASE)
+_PERCENT: Final = re.compile("|".join(PERCENTS).encode(), re.IGNORECASE)
+_EQUALS: Final = (b"=", b"d", b"D")  # the last of = and of %3D
+
+_IN_CARDS: Final = bytes(1 if chr(c) in "0123456789 -" else 0 for c in range(256))
+_FOURTEEN: Final = b"\1" * 14
 _CACHED: Final = 4096
 
 
@@ -22,45 +28,59 @@ class Search:
     """Finds suspects with regular expressions; every one of them is linear."""
 
     def __init__(self, names: Names, shapes: Sequence[Shape]) -> None:
-        self._last_words = _LastWords(names)
-        parameter = f"{parameters(names)}[-_.$0-9]*+{_CLOSERS}(?:=|%3d)"
-        found_by = {PARAMETER: parameter, ESCAPE: "|".join(ESCAPES), PERCENT: "|".join(PERCENTS), NAME: _TAG}
-        self._patterns = [(kind, re.compile(pattern.encode(), re.IGNORECASE)) for kind, pattern in found_by.items()]
-        self._shapes = [(shape.mark, _pattern(shape)) for shape in shapes]
+        self._may_be_name = _Endings(last_words(names.listed | names.endings))
+        self._may_be_parameter = _Endings(last_words(names.in_queries | {("code",), ("state",)}))
+        self._shapes = [_finder(shape) for shape in shapes]
 
     def hits(self, data: bytes) -> list[Hit]:
         """Return everything suspect in the data."""
-        hits = [(NAME, 0, match.end()) for match in _NAMED.finditer(data) if self._last_words[match[1]]]
-        for kind, pattern in self._patterns:
-            hits += [(kind, 0, match.end()) for match in pattern.finditer(data)]
-        for index, (mark, pattern) in enumerate(self._shapes):
-            if mark in data:
-                hits += [(index, match.start(), match.end()) for match in _overlapping(pattern, data)]
+        hits = [*self._named(data)]
+        if b"<" in data:
+            hits += [(NAME, 0, match.end()) for match in _TAG.finditer(data)]
+        if b"\\u" in data:
+            hits += [(ESCAPE, 0, match.end()) for match in _ESCAPE.finditer(data)]
+        if b"%" in data or b"+" in data:
+            hits += [(PERCENT, 0, match.end()) for match in _PERCENT.finditer(data)]
+        for index, find in enumerate(self._shapes):
+            hits += [(index, match.start(), match.end()) for match in find(data)]
         return hits
 
+    def _named(self, data: bytes) -> Iterator[Hit]:
+        for match in _NAMED.finditer(data):
+            word, end = match[1], match.end()
+            if self._may_be_name[word]:
+                yield NAME, 0, end
+            if data[end - 1 : end] in _EQUALS and self._may_be_parameter[word]:
+                yield PARAMETER, 0, end
 
-def _overlapping(pattern: re.Pattern[bytes], data: bytes) -> Iterator[re.Match[bytes]]:
-    position = 0
-    while match := pattern.search(data, position):
-        yield match
-        position = match.start() + 1
 
+class _Endings(dict[bytes, bool]):
+    """Whether a word is the end of one of some names, remembered."""
 
-class _LastWords(dict[bytes, bool]):
-    """Whether a name may be sensitive, by the word that it ends in; remembered."""
+    def __init__(self, endings: set[bytes]) -> None:
+        self._endings = tuple(endings)
 
-    def __init__(self, names: Names) -> None:
-        self._endings = tuple(names.last_words())
-
-    def __missing__(self, name: bytes) -> bool:
+    def __missing__(self, word: bytes) -> bool:
         if len(self) >= _CACHED:
             self.clear()
-        last = name.rstrip(b"0123456789_.$-").lower()
-        verdict = self[name[-128:]] = not last or last.endswith(self._endings)  # nothing: the word is further ahead
+        last = word.rstrip(b"0123456789_.$-").lower()
+        verdict = self[word[-128:]] = not last or last.endswith(self._endings)  # nothing: the word is further ahead
         return verdict
 
 
-def _pattern(shape: Shape) -> re.Pattern[bytes]:
+def _finder(shape: Shape) -> Callable[[bytes], Iterator[re.Match[bytes]]]:
     if shape is CARD:  # its suspect takes in the sign after a number, which may be the one before the next
-        return shape.exact
-    return re.compile(shape.suspect.encode(), re.IGNORECASE if shape.caseless else 0)
+        return _cards
+    pattern = re.compile(shape.suspect.encode(), re.IGNORECASE if shape.caseless else 0)
+
+    def find(data: bytes) -> Iterator[re.Match[bytes]]:
+        position = 0 if shape.mark in data else len(data)
+        while match := pattern.search(data, position):
+            yield match
+            position = match.start() + 1
+
+    return find
+
+
+def _cards(data: bytes) -> Iterator[re.Match[bytes]]:
+    return CARD.exact.finditer(data) if _FOURTEEN in data.translate(_IN_CARDS) else iter(())

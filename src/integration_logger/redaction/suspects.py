@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from integration_logger.redaction.names import Names, scan_patterns
-
 Hit = tuple[int, int, int]
 """Kind, start and end. A kind is the index of a shape, or one of those below, which have no start."""
 Hits = Callable[[bytes], Sequence[Hit]]
@@ -32,8 +30,3 @@ PERCENTS: Final = (
     r"%20[0-9]{4,6}%20[0-9]{4}",
     r"\+[0-9]{4,6}\+[0-9]{4}",
 )
-
-
-def parameters(names: Names) -> str:
-    """Return a pattern for names that are suspect in URLs; ``code`` and ``state`` are secrets where both are there."""
-    return f"(?:{'|'.join(scan_patterns(names.in_queries))}|code|state)"

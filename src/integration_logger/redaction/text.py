@@ -32,8 +32,14 @@ _TWELVE_DIGITS: Final = re.compile(rb"(?:[0-9][ -]?){12}")
 _QUOTES: Final = (b'"', b"'", b"`")
 
 
-def edits(data: bytes, hits: Sequence[Hit], rules: Rules, *, prose: bool = False, depth: int = 0) -> list[Edit]:
-    """Return what the hits prove to be secret; in ``prose`` a word after a colon has to look like a secret."""
+def edits(
+    data: bytes, hits: Sequence[Hit], rules: Rules, *, prose: bool = False, depth: int = 0, unquoted: bool = False
+) -> list[Edit]:
+    """Return what the hits prove to be secret.
+
+    In ``prose`` a word after a colon has to look like a secret. Text that comes out of a URL (``unquoted``) has
+    no more escapes to undo: without that rule the ways to read a text would double with each layer.
+    """
     if depth > DEEPEST:
         return whole(data, "nested too deep")
     found: list[Edit] = []
@@ -43,25 +49,23 @@ def edits(data: bytes, hits: Sequence[Hit], rules: Rules, *, prose: bool = False
             found += _judge(data, hit, rules, prose)
             reached = max(reached, found[-1].end) if found else 0
     found += by_search(data, hits, rules.shapes)
-    for layer in _layers(data, hits, rules, suspect=bool(found)):
-        for edit in edits(layer.data, rules.hits(layer.data), rules, prose=prose, depth=depth + 1):
-            found.append(layer.restore(edit))
+    if not unquoted and b"\\" in data and (found or _may_be_escaped(data, hits, rules)):
+        found += _unwrapped(layers.escapes(data), data, rules, prose, depth + 1, unquoted=False)
+    if any(kind == PERCENT for kind, _, _ in hits):
+        found += _unwrapped(layers.percent(data), data, rules, prose, depth + 1, unquoted=True)
     return merge(found)
 
 
-def _layers(data: bytes, hits: Sequence[Hit], rules: Rules, *, suspect: bool) -> Iterator[Layer]:
-    """Yield the text with an encoding undone, where that may show more."""
-    kinds = {kind for kind, _, _ in hits}
-    if b"\\" in data and (suspect or ESCAPE in kinds or _names_any(data, hits, rules)):
-        layer = layers.escapes(data)
-        if layer.data != data:
-            yield layer
-    if PERCENT in kinds:
-        yield layers.percent(data)
+def _may_be_escaped(data: bytes, hits: Sequence[Hit], rules: Rules) -> bool:
+    return any(
+        kind == ESCAPE or (kind == NAME and rules.names.sensitive(name_before(data, end - 1))) for kind, _, end in hits
+    )
 
 
-def _names_any(data: bytes, hits: Sequence[Hit], rules: Rules) -> bool:
-    return any(kind == NAME and rules.names.sensitive(name_before(data, end - 1)) for kind, _, end in hits)
+def _unwrapped(layer: Layer, data: bytes, rules: Rules, prose: bool, depth: int, *, unquoted: bool) -> Iterator[Edit]:
+    if layer.data != data:
+        for edit in edits(layer.data, rules.hits(layer.data), rules, prose=prose, depth=depth, unquoted=unquoted):
+            yield layer.restore(edit)
 
 
 def by_shape(data: bytes, hit: Hit, shapes: Sequence[Shape]) -> list[Edit]:

@@ -24,11 +24,11 @@ class Shape(NamedTuple):
 
 
 def is_card(number: bytes) -> bool:
-    """Tell whether digits have an issuer's prefix and length and satisfy the check of Luhn."""
-    digits = number.translate(None, b" -")
-    if _ISSUED.fullmatch(digits) is None:
-        return False
-    return (sum(digits[::-2]) + sum(digits[-2::-2].translate(_DOUBLED)) - 48 * len(digits)) % 10 == 0
+    """Tell whether digits satisfy the check of Luhn and have an issuer's prefix and length."""
+    digits = number if number.isdigit() else number.translate(None, b" -")
+    # sums the characters' codes, each of which is 48 more than its digit
+    luhn = sum(digits[::-2]) + sum(digits[-2::-2].translate(_DOUBLED)) - 48 * len(digits)
+    return luhn % 10 == 0 and _ISSUED.fullmatch(digits) is not None
 
 
 _DOUBLED: Final = bytes.maketrans(b"0123456789", b"0246813579")
