@@ -6,6 +6,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from functools import lru_cache
 from itertools import accumulate
 from typing import Any, Final
 
@@ -36,6 +37,7 @@ class Redactor:
 
     def __init__(self, *, names: Iterable[str] = (), keep: Iterable[str] = ()) -> None:
         self._rules = Rules(names, keep)
+        self._usual = lru_cache(1024)(self._noted)
 
     def prepare(self) -> None:
         """Begin to compile what is looked for, in a thread; until that is done, masking is slower."""
@@ -49,8 +51,18 @@ class Redactor:
         masking = _Masking(self._rules, max_body)
         masking.entry(entry)
         if masking.places:
-            force_setattr(entry, "redacted", (*entry.redacted, *masking.noted()))
+            places = tuple(masking.places)
+            # most calls have the same few: two headers, one field
+            noted = self._usual(places) if len(places) <= 8 else self._noted(places)
+            force_setattr(entry, "redacted", (*entry.redacted, *noted))
         return entry
+
+    def _noted(self, places: tuple[str, ...]) -> Sequence[str]:
+        """Return the places that were masked; what one of them is called may hold a secret itself."""
+        text = "\n".join(places).encode("utf-8", "replace")
+        if all(kind < 0 for kind, _, _ in self._rules.hits(text)):
+            return places
+        return apply(text, self._rules.within(text)).decode().split("\n")
 
 
 class _Masking:
@@ -101,24 +113,17 @@ class _Masking:
                 value = self._plain(_builtins(getattr(entry.run, name)), f"run.{name}")
                 force_setattr(entry.run, name, value)
 
-    def noted(self) -> Iterable[str]:
-        """Return the places; what one of them is called may hold a secret itself."""
-        places = "\n".join(self.places).encode("utf-8", "replace")
-        if all(kind < 0 for kind, _, _ in self._rules.hits(places)):
-            return self.places
-        return apply(places, self._rules.within(places)).decode().split("\n")
-
     def _sensitive_headers(self, message: Message, half: str) -> list[bytes]:
         """Mask the headers that are sensitive by name, and return the values of all others."""
         raw, sensitive = message.raw_headers, self._rules.names.sensitive_header
         others = [value for name, value in raw if not sensitive(name)]
         if len(others) < len(raw):
-            force_setattr(message, "raw_headers", [self._sensitive_header(*header, half) for header in raw])
+            kept = [self._sensitive_header(header, half) if sensitive(header[0]) else header for header in raw]
+            force_setattr(message, "raw_headers", kept)
         return others
 
-    def _sensitive_header(self, name: bytes, value: bytes, half: str) -> tuple[bytes, bytes]:
-        if not self._rules.names.sensitive_header(name):
-            return name, value
+    def _sensitive_header(self, header: tuple[bytes, bytes], half: str) -> tuple[bytes, bytes]:
+        name, value = header
         lower = name.lower()
         self.places[f"{half}.headers.{lower.decode('latin-1')}: name"] = None
         return name, headers.mask(lower, value)
