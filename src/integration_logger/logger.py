@@ -163,8 +163,7 @@ class IntegrationLogger:
         if self.recorder.started_in:
             self._after_fork()  # of a fork that Python did not make
         if self.enabled:
-            with suppress(RuntimeError):  # the system has no thread left
-                self.recorder.redactor.prepare()
+            self._prepare()
         if self.enabled and (self._ship or self._writer):
             fsync = self._spool.fsync if self._spool else None
             shipper = self._make_shipper() if self._ship else None
@@ -179,6 +178,12 @@ class IntegrationLogger:
                 return  # a handler of a signal has closed it
         self._starting.end()
         self.recorder.started_in = os.getpid()
+
+    def _prepare(self) -> None:
+        try:
+            self.recorder.redactor.prepare()
+        except Exception as error:  # masking is slower then, and shipping goes on
+            self.recorder.failed(error)
 
     def flush(self, timeout: float = 5.0) -> bool:
         """Wait until all that was recorded here is in the store; return whether it is.
