@@ -148,6 +148,10 @@ def test_the_search_box_and_parameters_say_the_same(text: str, params: list[tupl
         ([("q", "duration:1s")], "duration"),
         ([("q", "-since:2026-01-01")], "not.since"),
         ([("q", "status:7")], "status_code"),
+        ([("q", "x" * 1001)], "q"),
+        ([("q", " ".join(map(str, range(101))))], "q"),
+        ([("tenant", "x" * 1001)], "tenant"),
+        ([(f"label.x{i}", "1") for i in range(101)], "label.x100"),
     ],
 )
 def test_a_wrong_filter_is_refused_by_name(params: list[tuple[str, str]], field: str) -> None:

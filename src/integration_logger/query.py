@@ -21,6 +21,10 @@ from integration_logger.query_text import filters_of, quote_term, split_terms
 
 MAX_LIMIT = 500
 DEFAULT_LIMIT = 50
+MAX_FILTERS = 100
+"""Values of all filters and words of a query; databases refuse conditions without end."""
+MAX_VALUE = 1000
+"""Characters of one of them."""
 
 Order = Literal["desc", "asc"]
 
@@ -151,6 +155,7 @@ class _Parser:
         self.conditions: dict[tuple[str, bool], list[str]] = {}
         self.words: dict[bool, list[str]] = {False: [], True: []}
         self.single: dict[str, Any] = {}
+        self.count = 0
 
     def parse(self, params: Iterable[tuple[str, str]]) -> Query:
         for name, value in params:
@@ -187,7 +192,15 @@ class _Parser:
             raise QueryError(name, wrong)
         if not negated:
             self._within_scope(field, value)
+        self._bounded(name, value)
         self.conditions.setdefault((field, negated), []).append(value)
+
+    def _bounded(self, name: str, value: str) -> None:
+        self.count += 1
+        if self.count > MAX_FILTERS:
+            raise QueryError(name, f"is one too many: a query takes {MAX_FILTERS} values and words")
+        if len(value) > MAX_VALUE:
+            raise QueryError(name, f"takes at most {MAX_VALUE} characters")
 
     def _within_scope(self, field: str, value: str) -> None:
         names = {"tenant": self.scope.tenants, "application": self.scope.applications}.get(field, ALL)
@@ -197,6 +210,7 @@ class _Parser:
     def _search_text(self, text: str) -> None:
         for negated, field, value in split_terms(text):
             if field is None:
+                self._bounded("q", value)
                 self.words[negated].append(value)
             else:
                 for name, wanted in filters_of(field, value):

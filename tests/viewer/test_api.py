@@ -189,6 +189,19 @@ def test_says_what_to_do_when_the_store_is_away(caplog: pytest.LogCaptureFixture
     assert "db.internal" in caplog.text
 
 
+def test_health_is_told_while_the_store_cannot_be_opened() -> None:
+    """What is wrong with the log is asked above all when its store is away, so it needs no store."""
+
+    class Shut(MemoryStore):
+        def open(self) -> None:
+            raise StoreError("connection to db.internal refused")
+
+    shut = Client(viewer(Shut(), health=lambda: {"problems": ["shipping failed"]}))
+    assert shut.get("/api/health").json() == {"problems": ["shipping failed"]}
+    assert shut.get("/api/meta").status_code == 200
+    assert shut.get("/api/entries").status_code == 503
+
+
 def test_its_own_requests_are_discarded_however_deep_they_are_captured() -> None:
     discarded = []
 

@@ -205,6 +205,13 @@ def test_filters_are_switched_on_off_and_around() -> None:
     assert PageState.read([("not.outcome", "error")], SCOPE).toggle("outcome", "error") == "?outcome=error"
 
 
+@pytest.mark.parametrize("since", ["0001-01-01T00:00:00", "9999-12-31T23:59:59"])
+@pytest.mark.parametrize("part", ["", "&part=around"])
+def test_a_range_at_the_end_of_all_time_is_a_page_like_any_other(since: str, part: str) -> None:
+    """Bounds that a reader may type never break a page, even where there is no time before or after them."""
+    assert Client(viewer(MemoryStore())).get(f"/?since={since}{part}").status_code == 200
+
+
 def test_ranges_move_earlier_and_later() -> None:
     day = PageState.read([("since", "2026-11-10T00:00:00Z"), ("till", "2026-11-11T00:00:00Z")], SCOPE)
     assert day.earlier == "?since=2026-11-09T00%3A00%3A00Z&till=2026-11-10T00%3A00%3A00Z"

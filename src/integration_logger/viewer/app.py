@@ -89,6 +89,8 @@ class Viewer:
         await send({"type": "lifespan.shutdown.complete"})
 
     def _routes(self, api: Api, pages: Pages) -> ASGIApp:
+        # Asked above all when the store is away.
+        self._without_store: tuple[Endpoint, ...] = (api.meta, api.health)
         guarded: list[tuple[str, Endpoint]] = [
             ("/", pages.calls),
             ("/entries/{id}", pages.entry),
@@ -137,6 +139,8 @@ class Viewer:
         if inspect.iscoroutinefunction(endpoint):
             await in_thread(self._open)
             return cast(Response, await endpoint(request, principal))
+        if endpoint in self._without_store:
+            return cast(Response, await in_thread(endpoint, request, principal))
         return await in_thread(self._answer, endpoint, request, principal)
 
     def _answer(self, endpoint: Endpoint, request: Request, principal: Principal) -> Response:

@@ -25,6 +25,7 @@ DEFAULT_RANGE = "24h"
 TABS = ("overview", "request", "response")
 PAGE_SIZE = 100
 _TIMES = ("since", "till", "range")
+_FIRST = datetime.min.replace(tzinfo=UTC)
 
 Pairs = list[tuple[str, str]]
 
@@ -156,9 +157,9 @@ class PageState(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def earlier(self) -> str | None:
-        """The address of the stretch before this one; None for any time."""
+        """The address of the stretch before this one; None for any time, and where that would be before all time."""
         since, till = self.query.since, self.query.till or datetime.now(UTC)
-        if since is None:
+        if since is None or since >= till or since - _FIRST < till - since:
             return None
         return self.between(since - (till - since), since)
 

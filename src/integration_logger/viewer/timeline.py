@@ -42,17 +42,17 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def timeline(store: Store, state: PageState, now: datetime) -> Timeline | None:
-    """Return the bars of a page; None where its range has no beginning.
+    """Return the bars of a page; None where its range has no beginning, or begins after now.
 
     Where everything lies at the end of a range, as in a log that is young, the bars begin with it.
     """
-    if state.query.since is None:
-        return None
     query, till = state.query, state.query.till or now
-    seconds = _bucket_seconds(state.query.since, till)
+    if query.since is None or query.since >= till:
+        return None
+    seconds = _bucket_seconds(query.since, till)
     buckets = store.stats(query, seconds).buckets
     first = min((b.start for b in buckets if b.success or b.error), default=None)
-    if first and state.range != "custom" and (till - first) * 4 < till - state.query.since:
+    if first and state.range != "custom" and (till - first) * 4 < till - query.since:
         query = msgspec.structs.replace(query, since=first)
         seconds = _bucket_seconds(first, till)
         buckets = store.stats(query, seconds).buckets
