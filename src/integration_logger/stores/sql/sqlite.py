@@ -36,6 +36,7 @@ class SQLite:
         self.path = read_path(url)
         self.url = f"sqlite:///{self.path}"
         self._engine = self._new_engine()
+        self._writing = self._engine.execution_options(write=True)
         self._gate = ForkGate(self.close)
 
     def _new_engine(self) -> Engine:
@@ -96,7 +97,7 @@ class SQLite:
     def write(self) -> Iterator[Connection]:
         """A transaction that is the only one to write."""
         try:
-            with self._gate, _translated(), self._engine.execution_options(write=True).begin() as connection:
+            with self._gate, _translated(), self._writing.begin() as connection:
                 yield connection
         except StoreError as error:
             if not error.data_error:
@@ -226,7 +227,7 @@ def _upsert_text(table: Table, add: tuple[str, ...]) -> str:
 def _begin(connection: Connection) -> None:
     # A transaction that begins by reading cannot always be turned into a writing one: say it at the start.
     write = connection.get_execution_options().get("write")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+    _driver(connection).execute("BEGIN IMMEDIATE" if write else "BEGIN")
 
 
 def _pragma(connection: Connection, name: str) -> int:
