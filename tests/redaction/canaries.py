@@ -100,6 +100,9 @@ ANY: dict[str, Place] = {
     "graphql": lambda s: _body(json.dumps({"query": "mutation { x }", "variables": {"input": {s.label: s.value}}})),
     "ndjson": lambda s: _body(f'{{"a":1}}\n{{"{s.label}":{json.dumps(s.value)}}}\n', "application/x-ndjson"),
     "json as text": lambda s: _body(json.dumps({s.label: s.value}), "text/plain"),
+    "json as a form": lambda s: _body(
+        json.dumps({s.label: s.value, "q": "a&b=c"}), "application/x-www-form-urlencoded"
+    ),
     "invalid json": lambda s: _body(f'{{"{s.label}": {json.dumps(s.value)}, oops'),
     "utf-16": lambda s: _body(json.dumps({s.label: s.value}).encode("utf-16"), "application/json; charset=utf-16"),
     "utf-16, untold": lambda s: _body(json.dumps({s.label: s.value}).encode("utf-16-le")),
@@ -134,6 +137,10 @@ ANY: dict[str, Place] = {
 }
 BY_NAME: dict[str, Place] = {
     "header": lambda s: _header(f"X-{s.label}", s.value),
+    "path parameter": lambda s: {
+        "url": f"https://a.example/root/reset/{quote(s.value, safe='')}/go?a=b",
+        "route": f"/reset/{{{s.label}}}/go",
+    },
     "json number": lambda s: _body(f'{{"{s.label}": 88420193775566}}'),
     "json pair": lambda s: _body(json.dumps({"fields": [{"name": s.label, "type": "text", "value": s.value}]})),
     "json pair, turned": lambda s: _body(json.dumps([{"value": s.value, "key": s.label}])),

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from integration_logger.redaction import forms, json, multipart, text
-from integration_logger.redaction.edits import MASK, Edit, apply, whole
+from integration_logger.redaction.edits import MASK, Edit, apply, merge, whole
 from integration_logger.redaction.suspects import Hit
 
 if TYPE_CHECKING:
@@ -93,18 +93,13 @@ def _edits(data: bytes, form: Form, rules: Rules, truncated: bool, hits: Sequenc
     hits = rules.hits(data) if hits is None else hits
     if not hits:
         return []
-    if form.syntax == "form":
-        return forms.edits(data, rules)
-    if form.syntax != "json" and not json.looks_like(data):
-        return text.edits(data, hits, rules)
-    if json.is_json(data, truncated=truncated):
+    is_json = (form.syntax == "json" or json.looks_like(data)) and json.is_json(data, truncated=truncated)
+    if is_json:  # also where it calls itself a form, as curl does
         return json.edits(data, hits, rules)
-    return _invalid(data, hits, form, rules)
-
-
-def _invalid(data: bytes, hits: Sequence[Hit], form: Form, rules: Rules) -> list[Edit]:
-    """What calls itself JSON and is not is kept only where it has nothing suspect."""
+    if form.syntax == "form":
+        return merge([*forms.edits(data, rules), *text.by_shapes(data, hits, rules.shapes)])
     edits = text.edits(data, hits, rules)
+    # what calls itself JSON and is not is kept only where it has nothing suspect
     return whole(data, "unparseable") if edits and form.syntax == "json" else edits
 
 

@@ -52,5 +52,5 @@ def merge(edits: Iterable[Edit]) -> list[Edit]:
     return merged
 
 
-def _place(edit: Edit) -> tuple[int, int]:
-    return edit.start, -edit.end
+def _place(edit: Edit) -> tuple[int, int, str]:
+    return edit.start, -edit.end, edit.reason

@@ -30,16 +30,16 @@ def edits(data: bytes, rules: Rules, *, in_url: bool = False) -> list[Edit]:
             if is_secret(name.data, match[3]):
                 found.append(Edit(start, end, name.data, "name"))
         else:
-            found += _within(match[3], start, rules)
+            found += _within(match[3], start, name.data, rules)
         if not match[2]:
-            found += _within(match[1], match.start(), rules)
+            found += _within(match[1], match.start(), b"", rules)
     return merge(found)
 
 
-def _within(value: bytes, start: int, rules: Rules) -> Iterator[Edit]:
+def _within(value: bytes, start: int, name: bytes, rules: Rules) -> Iterator[Edit]:
     content = layers.percent(value)
     for edit in rules.within(content.data):
-        yield content.restore(edit, start)
+        yield content.restore(edit._replace(name=edit.name or name), start)
 
 
 def url_edits(data: bytes, rules: Rules) -> list[Edit]:

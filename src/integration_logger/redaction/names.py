@@ -7,7 +7,7 @@ Names are bytes, as they are met in bodies and headers.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 # One name between bars, its words separated by blanks; written together they count as well (``apikey``).
@@ -58,35 +58,47 @@ _CACHED: Final = 4096  # verdicts kept; names come from callers, so their number
 _LONGEST: Final = 128  # bytes of a name that are looked at, from its end
 
 Words = tuple[str, ...]
+Keep = Iterable[str] | Callable[[str], bool]
+"""Names that are not sensitive although they look so, or a function that tells them."""
 
 
 class Names:
     """The verdicts on names, by where they stand."""
 
-    def __init__(self, names: Iterable[str] = (), keep: Iterable[str] = ()) -> None:
-        kept = _parse(_INNOCENT) | {split(name.encode()) for name in keep}
+    def __init__(self, names: Iterable[str] = (), keep: Keep = ()) -> None:
+        asked = keep if callable(keep) else None
+        kept = _parse(_INNOCENT) | ({split(name.encode()) for name in keep} if not callable(keep) else set())
         self.listed = (_parse(_EVERYWHERE) | {split(name.encode()) for name in names}) - kept
         self.endings = {(ending,) for ending in _ENDINGS.split("|")} - kept
         self.in_queries = _parse(_IN_QUERIES) - kept
         endings = tuple(ending for (ending,) in self.endings)
-        self.sensitive = _Verdicts(self.listed, kept, endings).__getitem__
-        self.sensitive_header = _Verdicts(self.listed | _parse(_IN_HEADERS), kept, endings).__getitem__
-        self.sensitive_parameter = _Verdicts(self.listed | self.in_queries, kept, endings).__getitem__
+        self.sensitive = _Verdicts(self.listed, kept, endings, asked).__getitem__
+        self.sensitive_header = _Verdicts(self.listed | _parse(_IN_HEADERS), kept, endings, asked).__getitem__
+        self.sensitive_parameter = _Verdicts(self.listed | self.in_queries, kept, endings, asked).__getitem__
 
 
 class _Verdicts(dict[bytes, bool]):
     """Name to verdict, filled as names are met."""
 
-    def __init__(self, listed: Iterable[Words], kept: Iterable[Words], endings: Words) -> None:
+    def __init__(
+        self, listed: Iterable[Words], kept: Iterable[Words], endings: Words, asked: Callable[[str], bool] | None
+    ) -> None:
         self._listed = frozenset("".join(words) for words in listed)
         self._kept = frozenset("".join(words) for words in kept)
         self._endings = endings
+        self._asked = asked
 
     def __missing__(self, name: bytes) -> bool:
         if len(self) >= _CACHED:
             self.clear()
-        verdict = self[name] = self._judge(split(name[-_LONGEST:]))
+        verdict = self[name] = self._judge(split(name[-_LONGEST:])) and not self._is_kept(name)
         return verdict
+
+    def _is_kept(self, name: bytes) -> bool:
+        try:
+            return self._asked is not None and self._asked(name.decode("utf-8", "replace")) is True
+        except Exception:  # the host's own function: what it cannot tell is masked
+            return False
 
     def _judge(self, words: Words) -> bool:
         if _ends_in(words, self._kept):

@@ -6,7 +6,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import accumulate
 from typing import Any, Final
 
@@ -14,12 +14,15 @@ import msgspec
 from msgspec.structs import force_setattr
 
 from integration_logger.entry import Entry, Message
-from integration_logger.redaction import bodies, forms, headers
+from integration_logger.redaction import bodies, forms, headers, routes
 from integration_logger.redaction.edits import MASK, Edit, apply
+from integration_logger.redaction.known import known
+from integration_logger.redaction.names import Keep
 from integration_logger.redaction.rules import Rules
 from integration_logger.redaction.structure import LONGEST_NAME
 from integration_logger.redaction.suspects import Hit
 from integration_logger.redaction.text import is_secret
+from integration_logger.redaction.values import EMAIL, IBAN
 
 _TEXTS: Final = (
     "host", "route", "operation", "user_id", "application", "tenant", "integration", "log_type", "trace_id",
@@ -31,12 +34,23 @@ _SMALL: Final = 4096  # bytes; bodies up to this size are scanned in one go with
 class Redactor:
     """Masks what must not be kept, by the names and by the shapes of values.
 
-    ``names`` are further names whose values are masked; ``keep`` are names whose values stay although they end in
-    a sensitive word. How they are written does not matter: ``api_key``, ``apiKey`` and ``X-Api-Key`` are one name.
+    ``values`` are the host's own secrets: masked wherever they occur, in base64 and in URLs too. ``names`` are
+    further names whose values are masked; ``keep`` are names whose values stay although they end in a sensitive
+    word, or a function that is asked for each such name. How names are written does not matter: ``api_key``,
+    ``apiKey`` and ``X-Api-Key`` are one. ``emails`` and ``ibans`` masks these, which by default are kept.
     """
 
-    def __init__(self, *, names: Iterable[str] = (), keep: Iterable[str] = ()) -> None:
-        self._rules = Rules(names, keep)
+    def __init__(
+        self,
+        *,
+        values: Iterable[str] = (),
+        names: Iterable[str] = (),
+        keep: Keep = (),
+        emails: bool = False,
+        ibans: bool = False,
+    ) -> None:
+        shapes = (*known(values), *([EMAIL] if emails else []), *([IBAN] if ibans else []))
+        self._rules = Rules(names, keep, shapes)
         self._usual = lru_cache(1024)(self._noted)
 
     def prepare(self) -> None:
@@ -79,6 +93,8 @@ class _Masking:
 
     def entry(self, entry: Entry) -> None:
         """Mask what is sensitive by its name alone, then what the scan finds in all the rest."""
+        if entry.route and entry.url and ("{" in entry.route or "<" in entry.route):
+            force_setattr(entry, "url", self._text(entry.url, "url", partial(self._route_edits, entry.route)))
         head = [_texts(entry)]
         together: list[tuple[str, Message, bytes]] = []
         for half, message in (("request", entry.request), ("response", entry.response)):
@@ -166,6 +182,9 @@ class _Masking:
 
     def _url_edits(self, data: bytes) -> list[Edit]:
         return forms.url_edits(data, self._rules) if self._rules.hits(data) else []
+
+    def _route_edits(self, route: str, url: bytes) -> list[Edit]:
+        return routes.edits(url, route, self._rules.names)
 
     def _text(self, value: str, place: str, find: Callable[[bytes], list[Edit]]) -> str:
         data = value.encode("utf-8", "surrogatepass")

@@ -6,18 +6,18 @@ from collections.abc import Iterable
 
 from integration_logger.redaction import json, text
 from integration_logger.redaction.edits import Edit
-from integration_logger.redaction.names import Names
+from integration_logger.redaction.names import Keep, Names
 from integration_logger.redaction.scan import Scanner
 from integration_logger.redaction.suspects import Hits
-from integration_logger.redaction.values import SHAPES
+from integration_logger.redaction.values import SHAPES, Shape
 
 
 class Rules:
     """The names and shapes that are masked, and the scan that looks for all of them at once."""
 
-    def __init__(self, names: Iterable[str] = (), keep: Iterable[str] = ()) -> None:
+    def __init__(self, names: Iterable[str] = (), keep: Keep = (), shapes: Iterable[Shape] = ()) -> None:
         self.names = Names(names, keep)
-        self.shapes = SHAPES
+        self.shapes = (*SHAPES, *shapes)
         self._scanner = Scanner(self.names, self.shapes)
 
     @property

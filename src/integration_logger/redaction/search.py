@@ -70,17 +70,14 @@ class _Endings(dict[bytes, bool]):
 
 def _finder(shape: Shape) -> Callable[[bytes], Iterator[re.Match[bytes]]]:
     if shape is CARD:  # its suspect takes in the sign after a number, which may be the one before the next
-        return _cards
+        return lambda data: _overlapping(CARD.exact, data) if _FOURTEEN in data.translate(_IN_CARDS) else iter(())
     pattern = re.compile(shape.suspect.encode(), re.IGNORECASE if shape.caseless else 0)
-
-    def find(data: bytes) -> Iterator[re.Match[bytes]]:
-        position = 0 if shape.mark in data else len(data)
-        while match := pattern.search(data, position):
-            yield match
-            position = match.start() + 1
-
-    return find
+    return lambda data: _overlapping(pattern, data) if shape.mark in data else iter(())
 
 
-def _cards(data: bytes) -> Iterator[re.Match[bytes]]:
-    return CARD.exact.finditer(data) if _FOURTEEN in data.translate(_IN_CARDS) else iter(())
+def _overlapping(pattern: re.Pattern[bytes], data: bytes) -> Iterator[re.Match[bytes]]:
+    """Yield what begins within an earlier match too, as hyperscan does."""
+    position = 0
+    while match := pattern.search(data, position):
+        yield match
+        position = match.start() + 1

@@ -78,6 +78,11 @@ def by_shape(data: bytes, hit: Hit, shapes: Sequence[Shape]) -> list[Edit]:
     return [Edit(*match.span(1), b"", shapes[kind].reason)] if match is not None and secret else []
 
 
+def by_shapes(data: bytes, hits: Sequence[Hit], shapes: Sequence[Shape]) -> list[Edit]:
+    """Return all secrets that are known by their shape."""
+    return [edit for hit in hits for edit in by_shape(data, hit, shapes)] + [*by_search(data, hits, shapes)]
+
+
 def by_search(data: bytes, hits: Sequence[Hit], shapes: Sequence[Shape]) -> Iterator[Edit]:
     """Yield the secrets of which the hits do not say where they begin."""
     for shape in {shapes[kind] for kind, _, _ in hits if kind >= 0 and not shapes[kind].anchored}:
@@ -152,7 +157,8 @@ def _line_end(data: bytes, start: int) -> int:
 def _parameter(data: bytes, end: int, rules: Rules) -> list[Edit]:
     sign = end - 1 if data[end - 1 : end] == b"=" else end - 3
     name = name_before(data, sign)
-    if not rules.names.sensitive_parameter(name) and name not in (b"code", b"state"):
+    listed = rules.names.sensitive_parameter(name) and not rules.names.sensitive(name)  # those are hits of their own
+    if not listed and name not in (b"code", b"state"):
         return []
     begin = data.rfind(name, 0, sign)
     if not _BEFORE_PARAMETER.search(data, max(0, begin - 6), begin):

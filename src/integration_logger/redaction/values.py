@@ -141,3 +141,24 @@ SHAPES: Final[tuple[Shape, ...]] = (
     _key("mailgun key", "key-", "", _HEX, 32),
     _key("huggingface token", "hf_", "", _ALNUM, 30),
 )  # fmt: skip
+
+
+def is_iban(number: bytes) -> bool:
+    """Tell whether an account number satisfies its check (ISO 13616)."""
+    compact = number.replace(b" ", b"").decode()
+    return 15 <= len(compact) <= 34 and int("".join(str(int(sign, 36)) for sign in compact[4:] + compact[:4])) % 97 == 1
+
+
+IBAN: Final = Shape(
+    "iban",
+    "[A-Z]{2}[0-9]{2} ?[A-Z0-9]{4} ?[A-Z0-9]{4} ?[A-Z0-9]{2}",
+    re.compile(_BEGINS.encode() + rb"([A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?)(?![A-Za-z0-9])"),
+    holds=is_iban,
+)
+EMAIL: Final = Shape(
+    "e-mail",
+    "@[A-Za-z0-9-]+[.][A-Za-z]",
+    re.compile(rb"([A-Za-z0-9._%+-]{1,64}+@[A-Za-z0-9-]{1,63}+(?:\.[A-Za-z0-9-]{1,63}+)++)"),
+    mark=b"@",
+    anchored=False,
+)
