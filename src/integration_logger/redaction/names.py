@@ -7,8 +7,10 @@ Names are bytes, as they are met in bodies and headers.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Final
+
+from integration_logger.errors import ConfigurationError
 
 # One name between bars, its words separated by blanks; written together they count as well (``apikey``).
 _EVERYWHERE: Final = """
@@ -67,8 +69,8 @@ class Names:
 
     def __init__(self, names: Iterable[str] = (), keep: Keep = ()) -> None:
         asked = keep if callable(keep) else None
-        kept = _parse(_INNOCENT) | ({split(name.encode()) for name in keep} if not callable(keep) else set())
-        self.listed = (_parse(_EVERYWHERE) | {split(name.encode()) for name in names}) - kept
+        kept = _parse(_INNOCENT) | (set() if callable(keep) else _given("keep", keep))
+        self.listed = (_parse(_EVERYWHERE) | _given("names", names)) - kept
         self.endings = {(ending,) for ending in _ENDINGS.split("|")} - kept
         self.in_queries = _parse(_IN_QUERIES) - kept
         endings = tuple(ending for (ending,) in self.endings)
@@ -136,6 +138,14 @@ def _ends_in(words: Words, joined: frozenset[str]) -> bool:
         if ending in joined:
             return True
     return False
+
+
+def _given(option: str, names: Iterable[str]) -> set[Words]:
+    listed = [] if isinstance(names, str) or not isinstance(names, Iterable) else [*names]
+    good = [name for name in listed if isinstance(name, str) and name.strip()]
+    if len(good) < len(listed) or not (listed or isinstance(names, Collection)) or isinstance(names, str):
+        raise ConfigurationError(f"Redactor: {option} takes a list of names such as ['tax_id'], not {names!r}")
+    return {split(name.encode("utf-8", "replace")) for name in good}
 
 
 def _parse(listed: str) -> set[Words]:

@@ -54,7 +54,7 @@ def _digits(text: bytes) -> int:
 
 
 # Not within a word, for ``task-`` is not ``sk-``; but %3D before it is no word.
-_BEGINS: Final = "(?:(?<![A-Za-z0-9])|(?<=%[0-9A-Fa-f]{2}))"
+_BEGINS: Final = r"(?:(?<![A-Za-z0-9])|(?<=%[0-9A-Fa-f]{2})|(?<=\\[nrt]))"
 
 
 def _key(reason: str, mark: str, more: str, chars: str, least: int, holds: Callable[[bytes], bool] = bool) -> Shape:
