@@ -50,7 +50,7 @@ def test_however_it_is_written(rules: Rules, written: str, content_type: str) ->
     assert {edit.reason for edit in kept.edits} <= {"known value", f"unparseable, {len(text.encode())} bytes"}
 
 
-@pytest.mark.parametrize("values", [["short"], [b"bytes-of-secret"], [None]])
+@pytest.mark.parametrize("values", [["short"], [b"bytes-of-secret"], [None], "shortshort", None])
 def test_wrong_values(values: list[object]) -> None:
     """What would mask ordinary text is refused when the host starts, without showing it."""
     with pytest.raises(ConfigurationError) as raised:

@@ -19,6 +19,8 @@ SHORTEST: Final = 8
 
 def known(values: Iterable[str]) -> tuple[Shape, ...]:
     """Return the shape of these values, or nothing for none."""
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise ConfigurationError(f"Redactor: values takes a list of texts, not one {type(values).__name__}")
     texts = {form for value in values for form in _forms(_checked(value))}
     if not texts:
         return ()
@@ -28,9 +30,11 @@ def known(values: Iterable[str]) -> tuple[Shape, ...]:
 
 def _checked(value: object) -> str:
     if not isinstance(value, str):
-        raise ConfigurationError(f"values: {type(value).__name__} given, text expected")
+        raise ConfigurationError(f"Redactor: values takes a list of texts, not of {type(value).__name__}")
     if len(value) < SHORTEST:
-        raise ConfigurationError(f"values: a secret of {len(value)} characters would mask ordinary text; 8 or more")
+        raise ConfigurationError(
+            f"Redactor: a secret of {len(value)} characters would mask ordinary text: {SHORTEST} or more"
+        )
     return value
 
 
