@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,7 @@ def test_every_page_is_on_the_map() -> None:
 
 @pytest.mark.parametrize("page", pages.PAGES, ids=pages.name)
 def test_lines_are_not_long(page: Path) -> None:
-    """Text is wrapped; tables, links and code keep their lines."""
-    for line in pages.prose(page.read_text()).splitlines():
+    """Text is wrapped; tables, links, code and what the benchmarks wrote keep their lines."""
+    written = re.compile(r"<!-- (\w+) -->.*?<!-- end of \1 -->", re.DOTALL)
+    for line in pages.prose(written.sub("", page.read_text())).splitlines():
         assert len(line) <= 120 or line.startswith(("|", "[", "!")), line
