@@ -36,33 +36,36 @@ _Pattern = tuple[int, str, int]
 
 
 class Databases:
-    """The compiled patterns; three databases are scanned faster than one that has all of them."""
+    """The compiled patterns; several databases are scanned faster than one that has all of them."""
 
     def __init__(self, names: Names, shapes: Sequence[Shape]) -> None:
+        card = (shapes.index(CARD), CARD.suspect, hyperscan.HS_FLAG_SOM_LEFTMOST)
         self._main = _compile(_main_patterns(names, shapes))
-        self._others = _compile(_other_patterns(shapes))
-        self._cards = _compile([(shapes.index(CARD), CARD.suspect, hyperscan.HS_FLAG_SOM_LEFTMOST)])
+        self._digits = _compile((_LONG_NUMBER, digits, hyperscan.HS_FLAG_SINGLEMATCH) for digits in DIGITS)
+        self._cards = _compile([card])
+        self._with_at = _compile((i, shape.suspect, 0) for i, shape in enumerate(shapes) if not shape.anchored)
         self._local = threading.local()
 
     def hits(self, data: bytes) -> Sequence[Hit]:
         """Return everything suspect in the data."""
         found: list[Hit] = []
         try:
-            main, others, cards = self._local.scratches
+            main, digits, cards, with_at = self._local.scratches
         except AttributeError:  # the thread's first scan: scratch memory in use twice at once is an error
-            main, others, cards = self._local.scratches = self._scratches()
-        self._main.scan(data, _collect, 0, found, main)
-        self._others.scan(data, _collect, 0, found, others)
-        if found and any(hit[0] == _LONG_NUMBER for hit in found):
-            found = [hit for hit in found if hit[0] != _LONG_NUMBER]
-            numbers: list[Hit] = []
-            self._cards.scan(data, _collect, 0, numbers, cards)
+            main, digits, cards, with_at = self._local.scratches = self._scratches()
+        self._digits.scan(data, _collect, 0, found, digits)
+        if found:
+            found = []
+            self._cards.scan(data, _collect, 0, found, cards)
             # Long numbers are common, and most are nobody's card: those cost no exact pass.
-            found += [hit for hit in numbers if _is_card(data, hit[1])]
+            found = [hit for hit in found if _is_card(data, hit[1])]
+        self._main.scan(data, _collect, 0, found, main)
+        if b"@" in data:
+            self._with_at.scan(data, _collect, 0, found, with_at)
         return found
 
-    def _scratches(self) -> tuple[Any, Any, Any]:
-        return hyperscan.Scratch(self._main), hyperscan.Scratch(self._others), hyperscan.Scratch(self._cards)
+    def _scratches(self) -> list[Any]:
+        return [hyperscan.Scratch(each) for each in (self._main, self._digits, self._cards, self._with_at)]
 
 
 def _main_patterns(names: Names, shapes: Sequence[Shape]) -> Iterator[_Pattern]:
@@ -78,14 +81,6 @@ def _main_patterns(names: Names, shapes: Sequence[Shape]) -> Iterator[_Pattern]:
     for index, shape in enumerate(shapes):
         if shape.anchored and shape is not CARD:
             yield index, shape.suspect, start | caseless * shape.caseless
-
-
-def _other_patterns(shapes: Sequence[Shape]) -> Iterator[_Pattern]:
-    for digits in DIGITS:
-        yield _LONG_NUMBER, digits, hyperscan.HS_FLAG_SINGLEMATCH
-    for index, shape in enumerate(shapes):
-        if not shape.anchored:
-            yield index, shape.suspect, 0
 
 
 def _compile(patterns: Iterable[_Pattern]) -> Any:

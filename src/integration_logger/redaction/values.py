@@ -20,7 +20,7 @@ class Shape(NamedTuple):
     mark: bytes = b""
     """Without these bytes in the text there is no match."""
     anchored: bool = True
-    """False where the scanner cannot cheaply tell where a match begins: then all of the text is searched."""
+    """False for what has an @: the scanner cannot cheaply tell where it begins, so all of the text is searched."""
 
 
 def is_card(number: bytes) -> bool:
