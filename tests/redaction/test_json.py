@@ -156,6 +156,18 @@ def test_pairs() -> None:
     assert redact(first % (b'{"x":["s"]}', b'"t"') + rest) == expected
 
 
+def test_numbers_that_are_none() -> None:
+    """Python writes NaN, which is no JSON: no reason to lose the document."""
+    data = b'{"a": NaN, "b": [-Infinity, Infinity], "pin": NaN, "token": "abc", "c": "NaN"}'
+    assert redact(data) == data.replace(b'"abc"', b'"[REDACTED]"').replace(b'"pin": NaN', b'"pin": "[REDACTED]"')
+
+
+def test_deep_and_invalid_goes_whole() -> None:
+    """What no parser can hold is kept only where each value ends as it should."""
+    assert redact(b"[" * 5000 + b'{"password": abc def}') == b"[REDACTED]"
+    assert redact(b"[" * 5000 + b'{"password": "abc"def"}') == b"[REDACTED]"
+
+
 def test_no_depth_is_too_deep() -> None:
     """A megabyte of brackets around a secret costs no recursion."""
     deep = b'[{"a":' * 100_000

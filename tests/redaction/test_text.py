@@ -68,6 +68,7 @@ def test_masked(given: str, expected: str) -> None:
         "?key_id=7 monkey=1",
         "passwords are hashed; no password given.",
         "the token, if any, is ignored",
+        'www-authenticate: Basic realm=Restricted, Bearer error="invalid_token"',
         "retry in 10:30 of session_count 3",
         "a basic understanding of the bearer bonds",
         "mailto:ana@example.com and https://medium.example/@ana",

@@ -140,6 +140,8 @@ def is_json(data: bytes, *, truncated: bool = False) -> bool:
 
 
 def _is_document(data: bytes, truncated: bool) -> bool:
+    if b"NaN" in data or b"Infinity" in data:
+        data = _CONSTANTS.sub(b"null", data)
     try:
         _validate(data)
     except msgspec.DecodeError as error:
@@ -149,7 +151,12 @@ def _is_document(data: bytes, truncated: bool) -> bool:
     return True
 
 
-_TOKENS: Final = re.compile(rb'(?:[\[\]{},:\s]++|"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[-+.\w]++)*+', re.DOTALL)
+_CONSTANTS: Final = re.compile(rb"\bNaN\b|-?\bInfinity\b")  # no JSON, but what Python and others write
+# What is nested too deep for a parser is held to less: each value is followed by a sign, or by the end.
+_TOKENS: Final = re.compile(
+    rb'(?:[\[\]{},:\s]++|(?:"(?:[^"\\]++|\\.)*+"|[-+.\w]++)(?=\s*+(?:[\]},:]|\Z))|"(?:[^"\\]++|\\.)*+\\?\Z)*+',
+    re.DOTALL,
+)
 _BYTE: Final = re.compile(r"\(byte (\d+)\)\Z")
 
 

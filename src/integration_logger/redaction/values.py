@@ -87,7 +87,10 @@ CARD: Final = Shape(
 CREDENTIALS: Final = Shape(
     "credentials",
     r"(?:bearer|basic)[\s+%\\][A-Za-z0-9._~+/=%\\\s-]{8}",
-    re.compile(rb"(?<![A-Za-z])(?:bearer|basic)(?:\s|%20|\+)+([A-Za-z0-9._~+/=%-]{8,}+)", re.IGNORECASE),
+    re.compile(
+        rb"(?<![A-Za-z])(?:bearer|basic)(?:\s|%20|\+)++(?!realm=|error=|scope=)([A-Za-z0-9._~+/=%-]{8,}+)",
+        re.IGNORECASE,
+    ),
     holds=is_credential,
     caseless=True,
 )
