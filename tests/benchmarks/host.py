@@ -18,8 +18,8 @@ from tests.factories import make_body
 SIZES: Final = {"0 B": 0, "1 KiB": 1024, "16 KiB": 16 * 1024, "256 KiB": 256 * 1024}
 CHUNK: Final = 64 * 1024
 """Bytes that a server hands over at once."""
-VARIETY: Final = 16
-"""Different bodies that come in, and that go out."""
+VARIETY: Final = 64
+"""Different bodies that come in, and that go out: one in a hundred looks suspect at first sight."""
 
 Message = MutableMapping[str, Any]
 App = Callable[[MutableMapping[str, Any], Any, Any], Awaitable[None]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count as numbers
@@ -26,6 +27,16 @@ _folders = numbers()
 def batch_of(size: str) -> int:
     """Return how many calls are timed without a pause."""
     return min(CALLS[size], _BATCH_BYTES // (1000 + 2 * min(SIZES[size], _KEPT)))
+
+
+def ready() -> Redactor:
+    """Return a redactor that has compiled what it looks for."""
+    redactor = Redactor()
+    redactor.prepare()
+    for thread in threading.enumerate():
+        if thread.name == "integration-logger-patterns":
+            thread.join()
+    return redactor
 
 
 @contextmanager

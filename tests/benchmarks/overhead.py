@@ -11,10 +11,10 @@ from functools import partial
 from time import process_time
 from typing import Final
 
-from integration_logger import IntegrationLogger, Redactor
+from integration_logger import IntegrationLogger
 from tests.benchmarks.harness import Options, alternate, folder, number, table
 from tests.benchmarks.host import SIZES, Incoming, incoming, make_app, serve
-from tests.benchmarks.inprocess import CALLS, batch_of, check, paused, timed, timed_with
+from tests.benchmarks.inprocess import CALLS, batch_of, check, paused, ready, timed, timed_with
 
 BARE: Final = 17.0
 """µs of the bare app at 1 KiB on the machine that the limits were set for; they are scaled to this one by it."""
@@ -70,7 +70,7 @@ def _verdict(added: float, most: float, aim: float) -> str:
 
 def _walls(size: str, options: Options) -> dict[str, float]:
     clean, secret = (incoming(SIZES[size], secret=secret) for secret in (False, True))
-    total, batch, redactor, app = options.scaled(CALLS[size]), batch_of(size), Redactor(), make_app(SIZES[size])
+    total, batch, redactor, app = options.scaled(CALLS[size]), batch_of(size), ready(), make_app(SIZES[size])
     with asyncio.Runner() as runner, folder() as place:
 
         def bare(calls: Sequence[Incoming]) -> float:
@@ -91,7 +91,7 @@ def _cpus(size: str, options: Options) -> dict[str, float]:
     clean, secret = (incoming(SIZES[size], secret=secret) for secret in (False, True))
     total, app = options.scaled(CALLS[size]), make_app(SIZES[size])
     with asyncio.Runner() as runner, folder() as place:
-        log = IntegrationLogger(f"sqlite:///{place}/log.db")
+        log = IntegrationLogger(f"sqlite:///{place}/log.db", redact=ready())
         logged = log.asgi(app)
 
         def bare(calls: Sequence[Incoming]) -> float:

@@ -10,10 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from integration_logger import IntegrationLogger, Redactor
+from integration_logger import IntegrationLogger
 from tests.benchmarks.harness import Options, alternate, folder, number, table
 from tests.benchmarks.host import SIZES, incoming, make_app, serve
-from tests.benchmarks.inprocess import CALLS, batch_of, paused, timed, timed_with
+from tests.benchmarks.inprocess import CALLS, batch_of, paused, ready, timed, timed_with
 
 Change = Callable[[IntegrationLogger], None]
 
@@ -65,7 +65,7 @@ def run(options: Options) -> None:
 
 def _layers(size: str, options: Options) -> dict[str, float]:
     calls, total, batch = incoming(SIZES[size], secret=True), options.scaled(CALLS[size]), batch_of(size)
-    redactor, app = Redactor(), make_app(SIZES[size])
+    redactor, app = ready(), make_app(SIZES[size])
     with asyncio.Runner() as runner, folder() as place:
 
         def layer(change: Change) -> float:
@@ -79,7 +79,7 @@ def _layers(size: str, options: Options) -> dict[str, float]:
 def _functions(options: Options) -> None:
     """The profiler makes small functions look dearer than they are: read the order, not the figures."""
     calls, count = incoming(1024, secret=True), options.scaled(10_000)
-    with asyncio.Runner() as runner, folder() as place, paused(place, Redactor()) as log:
+    with asyncio.Runner() as runner, folder() as place, paused(place, ready()) as log:
         app = log.asgi(make_app(1024))
         runner.run(serve(app, calls, 200))
         profiler = cProfile.Profile()
