@@ -26,7 +26,7 @@ _STRINGS: Final = re.compile(rb'(?:[^"]++|"(?:[^"\\]++|\\.)*+")*+', re.DOTALL)
 # {"name": "password", "value": ...}
 _NAMES: Final = frozenset(b"name key field header id param parameter label variable attribute property".split())
 _VALUE: Final = re.compile(rb'"[A-Za-z_]{0,16}val(?:ue)?s?[A-Za-z_]{0,16}"[ \t\r\n]*+:', re.IGNORECASE)
-_REACH: Final = 4096  # bytes before and after a name in which its value is looked for
+_REACH: Final = 2048  # bytes before and after a name in which its value is looked for
 
 _BEGINNING: Final = re.compile(rb"(?:\xef\xbb\xbf|\x1e)?[ \t\r\n]*+[\[{]")
 _validate: Final = msgspec.json.Decoder(msgspec.Raw).decode

@@ -80,7 +80,17 @@ def by_shape(data: bytes, hit: Hit, shapes: Sequence[Shape]) -> list[Edit]:
 
 def by_shapes(data: bytes, hits: Sequence[Hit], shapes: Sequence[Shape]) -> list[Edit]:
     """Return all secrets that are known by their shape."""
-    return [edit for hit in hits for edit in by_shape(data, hit, shapes)] + [*by_search(data, hits, shapes)]
+    found = [*by_search(data, hits, shapes)]
+    reached = 0
+    for hit in sorted(hits, key=_start):
+        if hit[1] >= reached and (edits := by_shape(data, hit, shapes)):
+            found += edits
+            reached = edits[-1].end
+    return found
+
+
+def _start(hit: Hit) -> int:
+    return hit[1]
 
 
 def by_search(data: bytes, hits: Sequence[Hit], shapes: Sequence[Shape]) -> Iterator[Edit]:
@@ -173,8 +183,10 @@ _BEFORE_PARAMETER: Final = re.compile(rb"(?:[?&;#]|\\u0026|%26|%3f)\Z", re.IGNOR
 
 def _is_callback(data: bytes, end: int) -> bool:
     """``code`` and ``state`` are secrets where one URL has both: the answer of an authorization server."""
-    head = _END_OF_URL.split(data[max(0, end - _LONGEST_URL) : end])[-1]
-    url = head + _END_OF_URL.split(data[end : end + _LONGEST_URL], maxsplit=1)[0]
+    before, after = data[max(0, end - _LONGEST_URL) : end], data[end : end + _LONGEST_URL]
+    if b"state" not in (around := (before + after).lower()) or b"code" not in around:
+        return False
+    url = _END_OF_URL.split(before)[-1] + _END_OF_URL.split(after, maxsplit=1)[0]
     return all(pattern.search(url) for pattern in _CALLBACK)
 
 

@@ -44,11 +44,6 @@ def is_credential(text: bytes) -> bool:
     return len(text) >= 32 or not plain or _digits(text) > 0
 
 
-def is_random(text: bytes) -> bool:
-    """Tell a random key from hyphenated words."""
-    return _digits(text) >= 3
-
-
 def _digits(text: bytes) -> int:
     return len(text) - len(text.translate(None, b"0123456789"))
 
@@ -57,11 +52,15 @@ def _digits(text: bytes) -> int:
 _BEGINS: Final = r"(?:(?<![A-Za-z0-9])|(?<=%[0-9A-Fa-f]{2})|(?<=\\[nrt]))"
 
 
-def _key(reason: str, mark: str, more: str, chars: str, least: int, holds: Callable[[bytes], bool] = bool) -> Shape:
+# At least three digits soon after: what tells a random key from hyphenated words.
+_RANDOM: Final = "(?=(?:[A-Za-z_-]{0,40}[0-9]){3})"
+
+
+def _key(reason: str, mark: str, more: str, chars: str, least: int, *, ahead: str = "") -> Shape:
     """A vendor's key: a mark of its own, perhaps more of a pattern, then at least so many characters."""
     prefix = re.escape(mark) + more
-    exact = re.compile(f"{_BEGINS}({prefix}{chars}{{{least},}}+)".encode())
-    return Shape(reason, f"{prefix}{chars}{{{least}}}", exact, holds, mark=mark.encode())
+    exact = re.compile(f"{_BEGINS}({prefix}{ahead}{chars}{{{least},}}+)".encode())
+    return Shape(reason, f"{prefix}{chars}{{{least}}}", exact, mark=mark.encode())
 
 
 _ALNUM: Final = "[A-Za-z0-9]"
@@ -110,7 +109,7 @@ PRIVATE_KEY: Final = Shape(
 JWT: Final = Shape(
     "jwt",
     "eyJ[A-Za-z0-9_-]{8}",
-    re.compile(_BEGINS.encode() + rb"(eyJ[A-Za-z0-9_-]{8,}+(?:\.[A-Za-z0-9_-]*+)++)"),
+    re.compile(_BEGINS.encode() + rb"(eyJ[A-Za-z0-9_-]{8,2048}+(?:\.[A-Za-z0-9_-]*+)++)"),
     mark=b"eyJ",
 )
 
@@ -131,7 +130,7 @@ SHAPES: Final[tuple[Shape, ...]] = (
     _key("google key", "AIza", "", _WORD, 30),
     _key("google token", "ya29.", "", _WORD, 20),
     _key("google key", "GOCSPX-", "", _WORD, 20),
-    _key("openai key", "sk-", "", _WORD, 20, is_random),
+    _key("openai key", "sk-", "", _WORD, 20, ahead=_RANDOM),
     _key("sendgrid key", "SG.", r"[A-Za-z0-9_-]{16,32}\.", _WORD, 16),
     _key("twilio key", "SK", "", _HEX, 32),
     _key("shopify token", "shp", "(?:at|ca|pa|ss|tka|lka)_", "[A-Fa-f0-9]", 20),
