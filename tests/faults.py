@@ -25,8 +25,9 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 
 import integration_logger.redaction
-from integration_logger import IntegrationLogger, bodies, capture, codec, ids, recorder, segments, spool
+from integration_logger import IntegrationLogger, bodies, capture, codec, ids, recorder
 from integration_logger.adapters import asgi_scope
+from integration_logger.spool import segments, writer
 from tests.adapters.server import Server
 
 CANARY = "c4n4ry-c4n4ry-c4n4ry"
@@ -34,7 +35,7 @@ REDACTION = [
     importlib.import_module(module.name)
     for module in pkgutil.iter_modules(integration_logger.redaction.__path__, "integration_logger.redaction.")
 ]
-MODULES = [recorder, *REDACTION, spool, segments, codec, capture, bodies, asgi_scope, ids]
+MODULES = [recorder, *REDACTION, writer, segments, codec, capture, bodies, asgi_scope, ids]
 CALLED_BY_THE_HOST = {
     "IntegrationLogger", "Detached", "Capture.label", "Capture.error", "Capture.discard", "add_labels",
     "_safe_text", "_unicode", "_cut", "content_type",

@@ -14,7 +14,7 @@ from typing import Any
 
 from integration_logger import codec
 from integration_logger.entry import Entry
-from integration_logger.segments import SegmentReader, segments
+from integration_logger.spool.segments import SegmentReader, segments
 from tests.factories import make_entry
 
 NOBODY = 65534

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from integration_logger import Entry, IntegrationLogger, codec, recorder, segments, spool
+from integration_logger import Entry, IntegrationLogger, codec, recorder
 from integration_logger.processors import Processor
 from integration_logger.redaction import Redactor
+from integration_logger.spool import segments, writer
 from tests.factories import make_entry
 from tests.faults import CALLS, CANARY, TARGETS, Target, answers, break_it, bytes_in, code_of
 
@@ -57,7 +58,7 @@ def fails(entry: Entry) -> Entry:
 
 
 @pytest.mark.parametrize(
-    "target", [t for t in TARGETS if t.module in (recorder, codec, spool, segments)], ids=lambda target: target.label
+    "target", [t for t in TARGETS if t.module in (recorder, codec, writer, segments)], ids=lambda target: target.label
 )
 def test_a_second_failure_within_the_first_changes_no_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: Target
@@ -72,7 +73,7 @@ def test_a_second_failure_within_the_first_changes_no_answer(
 
 
 @pytest.mark.parametrize(
-    "target", [t for t in TARGETS if t.module in (spool, segments)], ids=lambda target: target.label
+    "target", [t for t in TARGETS if t.module in (writer, segments)], ids=lambda target: target.label
 )
 def test_a_failure_of_a_spool_that_cannot_be_written_changes_no_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: Target

@@ -16,10 +16,10 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("entry", "errors", "ids", "context", "descriptors", "trouble"),
     (
         "codec", "bodies", "redaction", "processors", "capture", "filters", "query_text", "query", "retention",
-        "proxies", "health", "threads",
+        "proxies", "health",
     ),
-    ("segments", "aside", "folders", "memory_queue", "spool", "stores"),
-    ("recorder", "delivery", "shipper", "background"),
+    ("spool", "stores"),
+    ("recorder", "shipping"),
     ("adapters", "viewer", "curl"),
     ("options", "logger"),
     ("__init__",),
@@ -28,9 +28,9 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 )  # fmt: skip
 """A module imports from its own layer and from those before it."""
 NEVER: dict[str, tuple[str, ...]] = {
-    "viewer": ("adapters", "recorder", "spool", "segments", "delivery", "shipper", "background"),
-    "curl": ("adapters", "recorder", "spool", "segments", "delivery", "shipper", "background"),
-    "adapters": ("viewer", "stores", "spool", "segments", "delivery", "shipper", "background", "query"),
+    "viewer": ("adapters", "recorder", "spool", "shipping"),
+    "curl": ("adapters", "recorder", "spool", "shipping"),
+    "adapters": ("viewer", "stores", "spool", "shipping", "query"),
 }
 """What does not meet although the layers would allow it: the two halves know only Entry, Store and State."""
 LAYER_OF = {module: number for number, layer in enumerate(LAYERS) for module in layer}
@@ -54,7 +54,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "h11": ("cli",),
 }
 """Which top-level modules may import a package."""
-NO_EVENT_LOOP = ("adapters", "recorder", "capture", "bodies", "redaction", "codec", "spool", "segments", "context")
+NO_EVENT_LOOP = ("adapters", "recorder", "capture", "bodies", "redaction", "codec", "spool", "context")
 
 
 def modules() -> list[Path]:

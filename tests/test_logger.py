@@ -16,7 +16,7 @@ import pytest
 
 from integration_logger import IntegrationLogger, Redactor, Spool
 from integration_logger.errors import StoreError
-from integration_logger.segments import segments
+from integration_logger.spool.segments import segments
 from integration_logger.stores import open_store
 from integration_logger.stores.base import Store
 from integration_logger.stores.memory import MemoryStore

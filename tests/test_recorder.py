@@ -13,7 +13,7 @@ from integration_logger import ConfigurationError, Entry
 from integration_logger.capture import Capture
 from integration_logger.recorder import KNOWN_METHODS, Recorder, bare
 from integration_logger.redaction import Redactor
-from integration_logger.spool import MemoryQueue
+from integration_logger.spool.memory_queue import MemoryQueue
 from integration_logger.testing import RecordingLogger, recording
 from tests.adapters.server import Server, answer
 

@@ -18,7 +18,7 @@ from integration_logger.logger import IntegrationLogger
 from integration_logger.query import ALL
 from integration_logger.redaction import Redactor
 from integration_logger.retention import Retention, Rule
-from integration_logger.spool import Spool
+from integration_logger.spool.writer import Spool
 from integration_logger.viewer.access import Principal, local_only
 
 __all__ = [

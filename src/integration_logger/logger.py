@@ -17,18 +17,18 @@ import msgspec
 from integration_logger import options
 from integration_logger.adapters.asgi import ASGIApp, ASGIMiddleware, Labels
 from integration_logger.adapters.paths import Patterns
-from integration_logger.background import Background
 from integration_logger.capture import Capture, Detached
 from integration_logger.context import current
 from integration_logger.health import Health
-from integration_logger.memory_queue import MemoryQueue
 from integration_logger.processors import Processor
 from integration_logger.proxies import TrustedProxies
 from integration_logger.recorder import ConstantLabels, Recorder
 from integration_logger.redaction import Redactor
 from integration_logger.retention import Retention
-from integration_logger.shipper import Shipper
-from integration_logger.spool import RETRY_SECONDS, Spool
+from integration_logger.shipping.background import Background
+from integration_logger.shipping.shipper import Shipper
+from integration_logger.spool.memory_queue import MemoryQueue
+from integration_logger.spool.writer import RETRY_SECONDS, Spool
 from integration_logger.stores.base import Store
 from integration_logger.trouble import Trouble
 from integration_logger.viewer import Viewer

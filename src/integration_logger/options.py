@@ -13,8 +13,8 @@ import platformdirs
 from integration_logger.errors import ConfigurationError
 from integration_logger.redaction import Redactor
 from integration_logger.retention import Retention, read_period
-from integration_logger.segments import MAX_FRAME
-from integration_logger.spool import Spool, SpoolWriter
+from integration_logger.spool.segments import MAX_FRAME
+from integration_logger.spool.writer import Spool, SpoolWriter
 from integration_logger.stores import safe_url, store_from_url
 from integration_logger.stores.base import Store
 

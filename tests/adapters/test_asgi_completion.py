@@ -11,7 +11,7 @@ from integration_logger import IntegrationLogger
 from integration_logger.codec import decode
 from integration_logger.entry import Entry
 from integration_logger.redaction import Redactor
-from integration_logger.segments import SegmentReader, segments
+from integration_logger.spool.segments import SegmentReader, segments
 from integration_logger.testing import RecordingLogger
 from tests.adapters.server import App, Server
 

@@ -10,9 +10,10 @@ from time import perf_counter, process_time
 from typing import Any, Final
 
 from integration_logger import IntegrationLogger, Retention, codec
-from integration_logger.segments import SegmentReader, segments
-from integration_logger.shipper import Shipper
-from integration_logger.spool import MemoryQueue, read_manifest
+from integration_logger.shipping.shipper import Shipper
+from integration_logger.spool.folders import read_manifest
+from integration_logger.spool.memory_queue import MemoryQueue
+from integration_logger.spool.segments import SegmentReader, segments
 from integration_logger.stores.sql import SQLStore, payload, rows
 from tests.benchmarks.harness import Options, alternate, folder, number, table
 from tests.benchmarks.host import SIZES, incoming, make_app, serve

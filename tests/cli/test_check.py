@@ -9,8 +9,8 @@ import pytest
 
 from integration_logger import IntegrationLogger
 from integration_logger.cli.checks import PATIENCE, check_file_system, check_writable, file_system
-from integration_logger.segments import POSITION, Segment, frame
-from integration_logger.shipper import LOCK
+from integration_logger.shipping.shipper import LOCK
+from integration_logger.spool.segments import POSITION, Segment, frame
 from tests.cli.commands import run
 
 

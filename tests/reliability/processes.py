@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from integration_logger.query import EVERYTHING, Query
-from integration_logger.segments import segments
+from integration_logger.spool.segments import segments
 from integration_logger.stores import open_store
 from tests.deadlines import eventually
 from tests.reliability.host import FOLDER

@@ -10,7 +10,7 @@ from time import monotonic
 import pytest
 
 from integration_logger import IntegrationLogger, codec
-from integration_logger.segments import segments
+from integration_logger.spool.segments import segments
 from integration_logger.stores import open_store
 from tests.records import stored
 from tests.reliability.processes import PYTHON, spool

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from integration_logger.segments import segments
+from integration_logger.spool.segments import segments
 from integration_logger.stores import open_store
 from tests.records import stored
 from tests.reliability.processes import PYTHON, spool
@@ -21,7 +21,7 @@ import fcntl, multiprocessing, os, signal, sys, threading, time
 from contextlib import closing
 from pathlib import Path
 from integration_logger import IntegrationLogger
-from integration_logger.segments import segments
+from integration_logger.spool.segments import segments
 from tests.deadlines import eventually
 from tests.records import record
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from integration_logger.segments import segments
+from integration_logger.spool.segments import segments
 from tests.reliability.processes import assert_stored, host, load, shipped, spool
 
 pytestmark = pytest.mark.reliability

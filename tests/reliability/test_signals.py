@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from integration_logger import IntegrationLogger
-from integration_logger.segments import segments
+from integration_logger.spool.segments import segments
 from tests.deadlines import eventually
 from tests.reliability.processes import Host, assert_stored, host, load, shipped, spool, workers
 

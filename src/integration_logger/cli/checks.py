@@ -18,9 +18,9 @@ from integration_logger.cli import terminal
 from integration_logger.cli.reading import opened, sqlite_file
 from integration_logger.errors import IntegrationLoggerError
 from integration_logger.options import default_folder, store_name
-from integration_logger.segments import POSITION, READ_AHEAD, segments
-from integration_logger.shipper import LOCK
-from integration_logger.spool import read_manifest
+from integration_logger.shipping.shipper import LOCK
+from integration_logger.spool.folders import read_manifest
+from integration_logger.spool.segments import POSITION, READ_AHEAD, segments
 from integration_logger.stores import safe_url
 
 PATIENCE: Final = 60

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from integration_logger import IntegrationLogger, Redactor
-from integration_logger.spool import SpoolWriter
+from integration_logger.spool.writer import SpoolWriter
 from integration_logger.stores.sql import sqlite
 from tests.deadlines import eventually
 from tests.records import record, stored

@@ -8,9 +8,9 @@ from time import monotonic
 from typing import Final
 
 from integration_logger.errors import StoreError
-from integration_logger.shipper import INTERVAL, LONGEST_PAUSE, PURGE_EVERY, Shipper
-from integration_logger.spool import SpoolWriter
-from integration_logger.threads import Worker
+from integration_logger.shipping.shipper import INTERVAL, LONGEST_PAUSE, PURGE_EVERY, Shipper
+from integration_logger.shipping.threads import Worker
+from integration_logger.spool.writer import SpoolWriter
 from integration_logger.trouble import Trouble, describe
 
 KEEP_EVERY: Final = 0.1

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from integration_logger.errors import ConfigurationError
-from integration_logger.folders import MANIFEST, folder_bytes, tidy
-from integration_logger.segments import POSITION, SEGMENT_BYTES, Segment, segments
-from integration_logger.spool import Spool, SpoolWriter, read_manifest
+from integration_logger.spool.folders import MANIFEST, folder_bytes, read_manifest, tidy
+from integration_logger.spool.segments import POSITION, SEGMENT_BYTES, Segment, segments
+from integration_logger.spool.writer import Spool, SpoolWriter
 from tests.spools import on_spool
 
 STORE = "sqlite:////srv/log.db"

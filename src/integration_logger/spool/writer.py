@@ -15,11 +15,9 @@ from typing import Final
 
 from integration_logger.descriptors import Descriptor
 from integration_logger.errors import ConfigurationError
-from integration_logger.folders import claim_folder, folder_bytes
-from integration_logger.folders import read_manifest as read_manifest
-from integration_logger.memory_queue import MEMORY_BYTES as MEMORY_BYTES
-from integration_logger.memory_queue import MemoryQueue
-from integration_logger.segments import MAX_FRAME, SEGMENT_BYTES, Segment, frame, shipped_to
+from integration_logger.spool.folders import claim_folder, folder_bytes
+from integration_logger.spool.memory_queue import MemoryQueue
+from integration_logger.spool.segments import MAX_FRAME, SEGMENT_BYTES, Segment, frame, shipped_to
 from integration_logger.trouble import Trouble, describe
 
 SEGMENT_SECONDS: Final = 30.0

@@ -10,10 +10,10 @@ from shutil import rmtree
 
 import pytest
 
-from integration_logger import segments as segments_module
-from integration_logger import spool as spool_module
-from integration_logger.segments import SEGMENT_BYTES, segments
-from integration_logger.spool import RETRY_SECONDS, SpoolWriter
+from integration_logger.spool import segments as segments_module
+from integration_logger.spool import writer as spool_module
+from integration_logger.spool.segments import SEGMENT_BYTES, segments
+from integration_logger.spool.writer import RETRY_SECONDS, SpoolWriter
 from tests.deadlines import eventually
 from tests.spools import file_size_limit, on_spool, without_privileges
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from integration_logger import aside, codec
-from integration_logger.segments import POSITION, SegmentReader, frame, shipped_to
+from integration_logger import codec
+from integration_logger.spool import aside
+from integration_logger.spool.segments import POSITION, SegmentReader, frame, shipped_to
 
 PAYLOADS = [b"first", b"second", b"third"]
 WHOLE = b"".join(map(frame, PAYLOADS))

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from integration_logger.folders import folder_bytes
-from integration_logger.memory_queue import MemoryQueue
-from integration_logger.segments import MAX_FRAME, SegmentReader, frame, segments
-from integration_logger.spool import GRANT_BYTES, SpoolWriter
+from integration_logger.spool.folders import folder_bytes
+from integration_logger.spool.memory_queue import MemoryQueue
+from integration_logger.spool.segments import MAX_FRAME, SegmentReader, frame, segments
+from integration_logger.spool.writer import GRANT_BYTES, SpoolWriter
 from tests.deadlines import eventually
 from tests.spools import on_spool
 

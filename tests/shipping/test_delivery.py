@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from integration_logger import codec
-from integration_logger.delivery import PROBES, Delivery
 from integration_logger.entry import Entry
 from integration_logger.errors import StoreError
 from integration_logger.query import EVERYTHING, Query
 from integration_logger.retention import Retention
+from integration_logger.shipping.delivery import PROBES, Delivery
 from integration_logger.stores import open_store
 from integration_logger.stores.base import Store
 from integration_logger.stores.memory import MemoryStore

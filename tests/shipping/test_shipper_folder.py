@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from integration_logger.errors import StoreError
-from integration_logger.memory_queue import MemoryQueue
 from integration_logger.query import EVERYTHING, Query
 from integration_logger.retention import Retention
-from integration_logger.segments import segments
-from integration_logger.shipper import LOCK, Shipper
-from integration_logger.spool import SpoolWriter
+from integration_logger.shipping.shipper import LOCK, Shipper
+from integration_logger.spool.memory_queue import MemoryQueue
+from integration_logger.spool.segments import segments
+from integration_logger.spool.writer import SpoolWriter
 from integration_logger.stores.memory import MemoryStore
 from tests.spools import encoded
 

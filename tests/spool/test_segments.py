@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from integration_logger import codec
-from integration_logger.segments import (
+from integration_logger.spool.segments import (
     HEADER,
     MAGIC,
     MAX_FRAME,

@@ -8,10 +8,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from integration_logger.aside import write_private
 from integration_logger.descriptors import Descriptor
 from integration_logger.ids import new_id
-from integration_logger.segments import POSITION, SEGMENT, UNNAMED
+from integration_logger.spool.aside import write_private
+from integration_logger.spool.segments import POSITION, SEGMENT, UNNAMED
 
 MANIFEST: Final = "manifest.json"
 

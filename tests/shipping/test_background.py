@@ -12,16 +12,16 @@ from typing import Any
 
 import pytest
 
-from integration_logger import background as background_module
-from integration_logger.background import Background
 from integration_logger.errors import StoreError
-from integration_logger.memory_queue import MemoryQueue
 from integration_logger.retention import Retention
-from integration_logger.shipper import INTERVAL, LONGEST_PAUSE, PURGE_EVERY, Shipper
-from integration_logger.spool import SpoolWriter
+from integration_logger.shipping import background as background_module
+from integration_logger.shipping.background import Background
+from integration_logger.shipping.shipper import INTERVAL, LONGEST_PAUSE, PURGE_EVERY, Shipper
+from integration_logger.shipping.threads import Worker
+from integration_logger.spool.memory_queue import MemoryQueue
+from integration_logger.spool.writer import SpoolWriter
 from integration_logger.stores.base import Purged
 from integration_logger.stores.memory import MemoryState, MemoryStore
-from integration_logger.threads import Worker
 from integration_logger.trouble import Trouble
 from tests.deadlines import eventually
 from tests.spools import encoded

@@ -14,13 +14,13 @@ from pathlib import Path
 from time import monotonic
 from typing import Final
 
-from integration_logger.delivery import Delivery
 from integration_logger.descriptors import Descriptor
 from integration_logger.errors import StoreError
-from integration_logger.folders import read_manifest, tidy
-from integration_logger.memory_queue import MemoryQueue
 from integration_logger.retention import Retention
-from integration_logger.segments import SegmentReader, segments
+from integration_logger.shipping.delivery import Delivery
+from integration_logger.spool.folders import read_manifest, tidy
+from integration_logger.spool.memory_queue import MemoryQueue
+from integration_logger.spool.segments import SegmentReader, segments
 from integration_logger.stores.base import Store
 
 BATCH: Final = 128

@@ -21,9 +21,9 @@ from zlib import crc32
 import msgspec
 
 from integration_logger import codec
-from integration_logger.aside import set_aside
 from integration_logger.descriptors import Descriptor
 from integration_logger.ids import new_id
+from integration_logger.spool.aside import set_aside
 
 MAGIC: Final = b"\xf1\x0c"
 HEADER: Final = Struct(">2sIIB")

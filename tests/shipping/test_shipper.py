@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from integration_logger import codec
-from integration_logger import shipper as shipper_module
 from integration_logger.errors import StoreError
-from integration_logger.memory_queue import MemoryQueue
 from integration_logger.query import EVERYTHING, Query
 from integration_logger.retention import Retention
-from integration_logger.segments import POSITION, Segment, frame, segments
-from integration_logger.shipper import Shipper
-from integration_logger.spool import SpoolWriter
+from integration_logger.shipping import shipper as shipper_module
+from integration_logger.shipping.shipper import Shipper
+from integration_logger.spool.memory_queue import MemoryQueue
+from integration_logger.spool.segments import POSITION, Segment, frame, segments
+from integration_logger.spool.writer import SpoolWriter
 from integration_logger.stores.memory import MemoryStore
 from tests.spools import encoded, without_privileges
 

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Final, overload
 
 from integration_logger import codec
-from integration_logger.aside import set_aside
 from integration_logger.entry import Entry
 from integration_logger.errors import StoreError
 from integration_logger.ids import new_id
 from integration_logger.retention import Retention
+from integration_logger.spool.aside import set_aside
 from integration_logger.stores.base import Store
 
 PROBES: Final = 32
