@@ -114,6 +114,10 @@ class Store(Protocol):
         """Turn what these processes left in flight into ``failed``, ``abandoned`` entries; return how many."""
         ...
 
+    def owners(self) -> list[str]:
+        """Return the processes that have calls in flight here."""
+        ...
+
     def get(self, id: str, scope: Scope) -> Entry | None:
         """Return the whole entry, in flight or not, or None where there is none of that id within the scope."""
         ...

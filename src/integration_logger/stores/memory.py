@@ -79,6 +79,10 @@ class MemoryStore:
             self.write([abandoned(entry) for entry in left])
             return len(left)
 
+    def owners(self) -> list[str]:
+        with self._lock:
+            return sorted({row.owner for row in self._in_flight.values()})
+
     def get(self, id: str, scope: Scope) -> Entry | None:
         with self._lock:
             row = self._in_flight.get(id)

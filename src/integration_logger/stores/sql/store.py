@@ -72,6 +72,11 @@ class SQLStore:
             add(self._database, connection, [prepare(abandoned(entry)) for entry in begun])
         return len(begun)
 
+    def owners(self) -> list[str]:
+        found = select(schema.in_flight.c.owner).distinct().order_by(schema.in_flight.c.owner)
+        with self._database.read() as connection:
+            return [*connection.scalars(found)]
+
     def get(self, id: str, scope: Scope) -> Entry | None:
         try:
             key = id_bytes(id)
