@@ -181,6 +181,15 @@ def test_a_call_that_has_ended_is_not_in_flight_again(store: Store) -> None:
     assert store.search(Query(scope=EVERYTHING)).in_flight == ()
 
 
+def test_a_call_may_end_without_an_entry(store: Store) -> None:
+    """What was left out of the log, or lost, is not shown as under way for ever; others stay, and none need be there."""
+    over, other = make_in_flight("a"), make_in_flight("a")
+    store.write([], in_flight=[over, other])
+    store.write([], ended=[over.entry.id, make_entry().id])
+    assert [entry.id for entry in store.search(Query(scope=EVERYTHING)).in_flight] == [other.entry.id]
+    assert store.get(over.entry.id, EVERYTHING) is None
+
+
 def test_the_newest_call_in_flight_comes_first(store: Store) -> None:
     """Calls in flight are ordered by when they began."""
     start = make_entry().started_at

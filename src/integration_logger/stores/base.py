@@ -6,7 +6,7 @@ safe to use from several threads, and several processes may have it open at once
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -102,11 +102,13 @@ class Store(Protocol):
         """Create or upgrade what is needed; safe when several processes start at once, and when called again."""
         ...
 
-    def write(self, entries: Sequence[Entry], *, in_flight: Iterable[InFlight] = ()) -> None:
+    def write(
+        self, entries: Sequence[Entry], *, in_flight: Iterable[InFlight] = (), ended: Collection[str] = ()
+    ) -> None:
         """Store entries, all or none; an id that is stored already is passed over.
 
         A finished entry takes its row in flight away, and replaces an ``abandoned`` entry of its id under
-        a new ``seq``. Raises ``StoreError``, with ``data_error`` where trying again is useless.
+        a new ``seq``. ``ended`` are ids of calls in flight that ended without an entry: their rows go. Raises ``StoreError``, with ``data_error`` where trying again is useless.
         """
         ...
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Self
@@ -56,13 +56,17 @@ class MemoryStore:
     def close(self) -> None:
         """Does nothing: what is stored stays readable."""
 
-    def write(self, entries: Sequence[Entry], *, in_flight: Iterable[InFlight] = ()) -> None:
+    def write(
+        self, entries: Sequence[Entry], *, in_flight: Iterable[InFlight] = (), ended: Collection[str] = ()
+    ) -> None:
         with self._lock:
             for entry in entries:
                 _check(entry)
             for entry in entries:
                 self._add(entry)
             self._in_flight.update((row.entry.id, row) for row in in_flight if row.entry.id not in self._entries)
+            for id in ended:
+                self._in_flight.pop(id, None)
 
     def _add(self, entry: Entry) -> None:
         present = self._entries.get(entry.id)

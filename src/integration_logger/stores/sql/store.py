@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Final, Self
 
@@ -47,23 +47,25 @@ class SQLStore:
     def close(self) -> None:
         self._database.close()
 
-    def write(self, entries: Sequence[Entry], *, in_flight: Iterable[InFlight] = ()) -> None:
+    def write(
+        self, entries: Sequence[Entry], *, in_flight: Iterable[InFlight] = (), ended: Collection[str] = ()
+    ) -> None:
         begun = [*in_flight]
-        if not entries and not begun:
+        if not entries and not begun and not ended:
             return
         try:
-            self._write(entries, begun)
+            self._write(entries, begun, ended)
         except _UNSTORABLE:
             whole = [msgspec.structs.replace(row, entry=storable(row.entry)) for row in begun]
             try:
-                self._write([*map(storable, entries)], whole)
+                self._write([*map(storable, entries)], whole, ended)
             except _UNSTORABLE as error:
                 raise StoreError(str(error), data_error=True) from error
 
-    def _write(self, entries: Sequence[Entry], begun: Sequence[InFlight]) -> None:
+    def _write(self, entries: Sequence[Entry], begun: Sequence[InFlight], ended: Iterable[str]) -> None:
         batch, rows = [*map(prepare, entries)], [*map(prepare_in_flight, begun)]
         with self._database.write() as connection:
-            add(self._database, connection, batch, rows)
+            add(self._database, connection, batch, rows, map(id_bytes, ended))
 
     def close_abandoned(self, owners: Sequence[str]) -> int:
         left = select(schema.in_flight.c.entry).where(schema.in_flight.c.owner.in_(owners))

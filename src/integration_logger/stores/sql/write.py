@@ -47,15 +47,21 @@ def prepare_in_flight(row: InFlight) -> Row:
     return id_bytes(row.entry.id), row.owner, codec.encode(row.entry)
 
 
-def add(database: SQLite, connection: Connection, batch: Sequence[Prepared], begun: Iterable[Row] = ()) -> None:
-    """Store entries that are not stored yet under the next ``seq`` numbers, and calls in flight."""
+def add(
+    database: SQLite,
+    connection: Connection,
+    batch: Sequence[Prepared],
+    begun: Iterable[Row] = (),
+    ended: Iterable[bytes] = (),
+) -> None:
+    """Store entries that are not stored yet under the next ``seq`` numbers, and what is new of calls in flight."""
     fresh = _fresh(database, connection, batch)
     first = database.last_seq(connection) + 1
     rows = [(*row, seq) for seq, (row, _, _) in enumerate(fresh, first)]
     database.insert(connection, entries, rows)
     database.insert(connection, payloads, [(seq, data) for seq, (_, data, _) in enumerate(fresh, first) if data])
     _count(database, connection, _minutes(map(_counted_columns, rows)))
-    _update_in_flight(database, connection, {new.id for new in batch}, [*begun])
+    _update_in_flight(database, connection, {new.id for new in batch}.union(ended), [*begun])
     for block in range(unfinished(first - 1), unfinished(first + len(fresh) - 1)):
         summarise(database, connection, block, rows)
 
@@ -100,13 +106,13 @@ def _known(database: SQLite, connection: Connection, ids: Iterable[bytes]) -> di
 _in_flight_ids: Final = select(in_flight.c.id)
 
 
-def _update_in_flight(database: SQLite, connection: Connection, finished: set[bytes], begun: Sequence[Row]) -> None:
-    present = {id for (id,) in database.fetch(connection, _in_flight_ids, ())}
-    if ended := present & finished:
-        connection.execute(delete(in_flight).where(in_flight.c.id.in_(ended)))
+def _update_in_flight(database: SQLite, connection: Connection, over: set[bytes], begun: Sequence[Row]) -> None:
     if begun:
         stored = _known(database, connection, [row[0] for row in begun])
         database.upsert(connection, in_flight, [row for row in begun if row[0] not in stored])
+    present = {id for (id,) in database.fetch(connection, _in_flight_ids, ())}
+    if gone := present & over:
+        connection.execute(delete(in_flight).where(in_flight.c.id.in_(gone)))
 
 
 def remove(database: SQLite, connection: Connection, block: int, chosen: ColumnElement[bool]) -> tuple[int, int]:
