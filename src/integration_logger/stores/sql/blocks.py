@@ -14,26 +14,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, exists, func, or_, select
 
 from integration_logger.filters import TEXT_FIELDS, Condition
 from integration_logger.query import Names, Query, Scope
 from integration_logger.stores.counting import status_class
-from integration_logger.stores.sql.rows import (
-    DERIVED,
-    OWN,
-    Row,
-    duration_bound,
-    microseconds,
-    own_id,
-    read_labels,
-)
+from integration_logger.stores.sql.database import Database, Row
+from integration_logger.stores.sql.rows import DERIVED, OWN, duration_bound, microseconds, own_id, read_labels
 from integration_logger.stores.sql.schema import blocks, entries, payloads, terms
-
-if TYPE_CHECKING:
-    from integration_logger.stores.sql.sqlite import SQLite
 
 BLOCK: Final = 1000  # entries; one transaction of a purge deletes as many at most
 _CHUNK: Final = 50  # blocks looked up at once: most pages are full after a few
@@ -77,7 +67,7 @@ _earliest_bodies: Final = (
 )
 
 
-def summarise(database: SQLite, connection: Connection, block: int, new: Sequence[Row] = ()) -> None:
+def summarise(database: Database, connection: Connection, block: int, new: Sequence[Row] = ()) -> None:
     """Write the summary of a finished block anew, from the entries that it has now.
 
     ``new`` are the newest rows, in order: what is among them need not be read again.

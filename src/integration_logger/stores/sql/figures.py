@@ -15,10 +15,10 @@ from integration_logger.query import Query, Scope
 from integration_logger.stores.base import EXAMINED, Facets, Info, Stats
 from integration_logger.stores.counting import Tally, buckets, by_frequency, percentiles, status_class
 from integration_logger.stores.sql.blocks import STATUSES_BY_OUTCOME, bounds, ranges, unfinished
+from integration_logger.stores.sql.database import Database
 from integration_logger.stores.sql.rows import DERIVED, from_columns, microseconds, moment
 from integration_logger.stores.sql.schema import VERSION, blocks, entries, minutes
 from integration_logger.stores.sql.search import collect, stretches
-from integration_logger.stores.sql.sqlite import SQLite
 from integration_logger.stores.sql.where import is_exact, where
 from integration_logger.stores.sql.write import ANY, name_key
 
@@ -139,7 +139,7 @@ def _scanned(connection: Connection, query: Query, last_seq: int) -> Iterator[Ta
 # --- the store as a whole -----------------------------------------------------------------------------
 
 
-def info(database: SQLite, connection: Connection) -> Info:
+def info(database: Database, connection: Connection) -> Info:
     """Return counts and sizes: of finished blocks from their summaries, of the newest one by counting."""
     last_seq = database.last_seq(connection)
     newest = entries.c.seq >= bounds(unfinished(last_seq))[0]

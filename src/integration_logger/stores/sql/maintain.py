@@ -17,14 +17,14 @@ from integration_logger.query import Query
 from integration_logger.retention import Retention
 from integration_logger.stores.base import Purged
 from integration_logger.stores.sql.blocks import BLOCK, block_of, bounds, unfinished
+from integration_logger.stores.sql.database import Database
 from integration_logger.stores.sql.rows import from_row, id_bytes, microseconds
 from integration_logger.stores.sql.schema import blocks, entries, in_flight
 from integration_logger.stores.sql.search import collect, in_flight_matches
-from integration_logger.stores.sql.sqlite import SQLite
 from integration_logger.stores.sql.write import refresh, remove, strip
 
 
-def purge(database: SQLite, now: datetime) -> Purged:
+def purge(database: Database, now: datetime) -> Purged:
     """Delete what has expired by ``now``."""
     stamp = microseconds(now)
     due = select(blocks.c.block).where(or_(blocks.c.expires_at <= stamp, blocks.c.bodies_expire_at <= stamp))
@@ -35,7 +35,7 @@ def purge(database: SQLite, now: datetime) -> Purged:
     return _purged(database, before, counts)
 
 
-def _purge_block(database: SQLite, block: int, stamp: int) -> tuple[int, int]:
+def _purge_block(database: Database, block: int, stamp: int) -> tuple[int, int]:
     within = entries.c.seq.between(*bounds(block))
     with database.turn() as connection:
         gone, bodies = remove(database, connection, block, within & (entries.c.expires_at <= stamp))
@@ -45,7 +45,7 @@ def _purge_block(database: SQLite, block: int, stamp: int) -> tuple[int, int]:
     return gone, bodies + stripped
 
 
-def erase(database: SQLite, query: Query) -> Purged:
+def erase(database: Database, query: Query) -> Purged:
     """Delete what matches."""
     with database.read() as connection:
         before = database.size(connection)
@@ -61,19 +61,19 @@ def erase(database: SQLite, query: Query) -> Purged:
             return _purged(database, before, counts)
 
 
-def _erase_block(database: SQLite, block: int, seqs: Sequence[int]) -> tuple[int, int]:
+def _erase_block(database: Database, block: int, seqs: Sequence[int]) -> tuple[int, int]:
     with database.turn() as connection:
         return remove(database, connection, block, entries.c.seq.in_(seqs))
 
 
-def _erase_in_flight(database: SQLite, query: Query) -> tuple[int, int]:
+def _erase_in_flight(database: Database, query: Query) -> tuple[int, int]:
     with database.turn() as connection:
         ids = [id_bytes(entry.id) for entry in in_flight_matches(connection, query)]
         connection.execute(delete(in_flight).where(in_flight.c.id.in_(ids)))
     return len(ids), 0
 
 
-def _purged(database: SQLite, before: int, counts: Sequence[tuple[int, int]]) -> Purged:
+def _purged(database: Database, before: int, counts: Sequence[tuple[int, int]]) -> Purged:
     database.shrink()
     with database.read() as connection:
         after = database.size(connection)
@@ -81,7 +81,7 @@ def _purged(database: SQLite, before: int, counts: Sequence[tuple[int, int]]) ->
     return Purged(entries=gone, bodies=bodies, bytes_before=before, bytes_after=after)
 
 
-def redate(database: SQLite, retention: Retention) -> int:
+def redate(database: Database, retention: Retention) -> int:
     """Set expiry anew; return how many entries changed."""
     with database.read() as connection:
         numbers = [*connection.scalars(select(blocks.c.block)), unfinished(database.last_seq(connection))]
@@ -95,7 +95,7 @@ _set_dates: Final = (
 )
 
 
-def _redate_block(database: SQLite, block: int, retention: Retention) -> int:
+def _redate_block(database: Database, block: int, retention: Retention) -> int:
     with database.turn() as connection:
         changed = _changed(connection, block, retention)
         if changed:

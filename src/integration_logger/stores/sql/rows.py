@@ -13,9 +13,8 @@ import msgspec
 
 from integration_logger.entry import Entry, Message, Run
 from integration_logger.stores.counting import EPOCH
+from integration_logger.stores.sql.database import Row
 from integration_logger.stores.sql.schema import entries
-
-Row = tuple[Any, ...]
 
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 read_labels = msgspec.json.Decoder(dict[str, str | list[str]]).decode

@@ -18,10 +18,9 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from integration_logger.errors import ConfigurationError, StoreError
+from integration_logger.stores.sql.database import Row
 from integration_logger.stores.sql.forks import ForkGate
-from integration_logger.stores.sql.schema import entries
-
-Row = tuple[Any, ...]
+from integration_logger.stores.sql.schema import entries, metadata
 
 BUSY: Final = 10.0  # seconds to wait for another writer
 _SHRINK_PAGES: Final = 500  # given back in one transaction, so that writers wait for milliseconds only
@@ -31,6 +30,8 @@ _DATA_ERRORS: Final = (sqlite3.DataError, sqlite3.IntegrityError, sqlite3.Interf
 
 class SQLite:
     """One database file."""
+
+    tables: Sequence[Table] = (*metadata.tables.values(),)
 
     def __init__(self, url: str) -> None:
         self.path = read_path(url)
@@ -104,6 +105,8 @@ class SQLite:
                 self.close()  # a connection that was made while the file could not be written stays without the right
             raise
 
+    changing = write
+
     @contextmanager
     def turn(self) -> Iterator[Connection]:
         """A writing transaction of maintenance, after which the others have as much time as it took.
@@ -135,6 +138,10 @@ class SQLite:
         """Insert whole rows or replace those with their key; the columns named in ``add`` are added to."""
         if rows:
             _driver(connection).executemany(_upsert_text(table, tuple(add)), rows)
+
+    def take_seqs(self, connection: Connection, number: int) -> int:
+        """Return the next ``seq``: rows that are inserted with numbers from there on count by themselves."""
+        return self.last_seq(connection) + 1
 
     def last_seq(self, connection: Connection) -> int:
         """Return the highest ``seq`` that was ever given."""

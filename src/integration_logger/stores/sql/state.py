@@ -6,8 +6,8 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, select
 
+from integration_logger.stores.sql.database import Database
 from integration_logger.stores.sql.schema import state
-from integration_logger.stores.sql.sqlite import SQLite
 from integration_logger.stores.state import ABSENT, Absent
 
 _columns: Final = state.c
@@ -20,7 +20,7 @@ def _is(sort: str, key: str) -> ColumnElement[bool]:
 class SQLState:
     """State in a SQL database."""
 
-    def __init__(self, database: SQLite) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
 
     def get(self, key: str) -> bytes | None:

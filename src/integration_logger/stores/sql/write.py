@@ -14,9 +14,9 @@ from integration_logger.entry import Entry, InFlight
 from integration_logger.stores.counting import status_class
 from integration_logger.stores.sql import payload
 from integration_logger.stores.sql.blocks import block_of, summarise, unfinished
-from integration_logger.stores.sql.rows import Row, id_bytes, to_row
+from integration_logger.stores.sql.database import Database, Row
+from integration_logger.stores.sql.rows import id_bytes, to_row
 from integration_logger.stores.sql.schema import entries, in_flight, minutes, payloads
-from integration_logger.stores.sql.sqlite import SQLite
 
 _IDS: Final = 1000  # in one statement
 
@@ -48,7 +48,7 @@ def prepare_in_flight(row: InFlight) -> Row:
 
 
 def add(
-    database: SQLite,
+    database: Database,
     connection: Connection,
     batch: Sequence[Prepared],
     begun: Iterable[Row] = (),
@@ -56,7 +56,7 @@ def add(
 ) -> None:
     """Store entries that are not stored yet under the next ``seq`` numbers, and what is new of calls in flight."""
     fresh = _fresh(database, connection, batch)
-    first = database.last_seq(connection) + 1
+    first = database.take_seqs(connection, len(fresh))
     rows = [(*row, seq) for seq, (row, _, _) in enumerate(fresh, first)]
     database.insert(connection, entries, rows)
     database.insert(connection, payloads, [(seq, data) for seq, (_, data, _) in enumerate(fresh, first) if data])
@@ -66,7 +66,7 @@ def add(
         summarise(database, connection, block, rows)
 
 
-def _fresh(database: SQLite, connection: Connection, batch: Sequence[Prepared]) -> Collection[Prepared]:
+def _fresh(database: Database, connection: Connection, batch: Sequence[Prepared]) -> Collection[Prepared]:
     """Leave out what is stored already, and take away what is replaced."""
     known = _known(database, connection, [new.id for new in batch])
     if not known and len({new.id for new in batch}) == len(batch):
@@ -92,7 +92,7 @@ class _Known(NamedTuple):
 _newest: Final = select(func.max(entries.c.id))
 
 
-def _known(database: SQLite, connection: Connection, ids: Iterable[bytes]) -> dict[bytes, _Known]:
+def _known(database: Database, connection: Connection, ids: Iterable[bytes]) -> dict[bytes, _Known]:
     found: dict[bytes, _Known] = {}
     ((newest,),) = database.fetch(connection, _newest, ())
     ids = [id for id in ids if newest is not None and id <= newest]  # ids ascend with time: most are new
@@ -106,7 +106,7 @@ def _known(database: SQLite, connection: Connection, ids: Iterable[bytes]) -> di
 _in_flight_ids: Final = select(in_flight.c.id)
 
 
-def _update_in_flight(database: SQLite, connection: Connection, over: set[bytes], begun: Sequence[Row]) -> None:
+def _update_in_flight(database: Database, connection: Connection, over: set[bytes], begun: Sequence[Row]) -> None:
     if begun:
         stored = _known(database, connection, [row[0] for row in begun])
         database.upsert(connection, in_flight, [row for row in begun if row[0] not in stored])
@@ -115,7 +115,7 @@ def _update_in_flight(database: SQLite, connection: Connection, over: set[bytes]
         connection.execute(delete(in_flight).where(in_flight.c.id.in_(gone)))
 
 
-def remove(database: SQLite, connection: Connection, block: int, chosen: ColumnElement[bool]) -> tuple[int, int]:
+def remove(database: Database, connection: Connection, block: int, chosen: ColumnElement[bool]) -> tuple[int, int]:
     """Delete the chosen entries, all of one block, with all that was counted of them; return how many, and payloads."""
     gone = connection.execute(_counted.where(chosen)).all()
     if not gone:
@@ -133,7 +133,7 @@ def strip(connection: Connection, chosen: ColumnElement[bool]) -> int:
     return connection.execute(delete(payloads).where(among)).rowcount
 
 
-def refresh(database: SQLite, connection: Connection, block: int) -> None:
+def refresh(database: Database, connection: Connection, block: int) -> None:
     """Bring the summary of a block up to date after a change; the unfinished one has none."""
     if block != unfinished(database.last_seq(connection)):
         summarise(database, connection, block)
@@ -165,7 +165,7 @@ ANY: Final = "*"
 """Stands for all tenants and applications together: most readers see everything, and ask for a sum only."""
 
 
-def _count(database: SQLite, connection: Connection, counts: Counter[MinuteKey], sign: int = 1) -> None:
+def _count(database: Database, connection: Connection, counts: Counter[MinuteKey], sign: int = 1) -> None:
     sums: Counter[MinuteKey] = Counter()
     for (minute, _, _, status, of_class), count in counts.items():
         sums[minute, ANY, ANY, status, of_class] += count
