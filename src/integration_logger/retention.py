@@ -12,7 +12,7 @@ from integration_logger.entry import Entry
 from integration_logger.errors import ConfigurationError
 
 _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
-_MATCHABLE = (
+MATCHABLE = (
     "kind", "outcome", "status", "status_code", "tenant", "application", "integration", "operation", "log_type", "host",
 )  # fmt: skip
 
@@ -28,8 +28,8 @@ class Rule:
 
     def __init__(self, keep: Period, *, bodies: Period | None = None, **match: str | int) -> None:
         for name in match:
-            if name not in _MATCHABLE:
-                raise ConfigurationError(f"Rule cannot match {name!r}; it matches {', '.join(_MATCHABLE)}")
+            if name not in MATCHABLE:
+                raise ConfigurationError(f"Rule cannot match {name!r}; it matches {', '.join(MATCHABLE)}")
         self.keep = read_period(keep)
         self.bodies = None if bodies is None else read_period(bodies)
         self.match = match

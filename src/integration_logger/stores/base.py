@@ -73,6 +73,9 @@ class Purged(msgspec.Struct, frozen=True, kw_only=True):
 
     entries: int = 0
     bodies: int = 0
+    """Headers, bodies and variables, each entry's counted as one; those of the entries that went are among them."""
+    excess: int = 0
+    """Entries among them that had not expired, and went because the store held more than it may."""
     bytes_before: int = 0
     bytes_after: int = 0
 
@@ -140,8 +143,15 @@ class Store(Protocol):
         """Yield every match, whole, in the query's order and in constant memory; limit is not applied."""
         ...
 
-    def purge(self, now: datetime) -> Purged:
-        """Delete entries and bodies whose time has come, in small batches, and give the space back."""
+    def purge(
+        self, now: datetime, *, max_rows: int | None = None, max_bytes: int | None = None, dry_run: bool = False
+    ) -> Purged:
+        """Delete entries and bodies whose time has come, in small batches, and give the space back.
+
+        If what is left is more than so many entries, or takes more than so many bytes, the oldest by ``seq`` go, too,
+        audit entries aside. Space that was freed does not count as taken. With ``dry_run`` nothing is deleted, and
+        what is returned is what would be.
+        """
         ...
 
     def erase(self, query: Query) -> Purged:

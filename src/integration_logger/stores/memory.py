@@ -29,6 +29,7 @@ from integration_logger.stores.base import (
     abandoned,
     without_payload,
 )
+from integration_logger.stores.bounds import Bounds
 from integration_logger.stores.counting import Tally, buckets, by_frequency, percentiles, status_class
 from integration_logger.stores.state import ABSENT, Absent
 
@@ -141,15 +142,24 @@ class MemoryStore:
             found = [*self._matches(query)]
         yield from found
 
-    def purge(self, now: datetime) -> Purged:
+    def purge(
+        self, now: datetime, *, max_rows: int | None = None, max_bytes: int | None = None, dry_run: bool = False
+    ) -> Purged:
         with self._lock:
-            entries = [*self._entries.values()]
-            expired = [e for e in entries if e.expires_at and e.expires_at <= now]
-            kept = [e for e in entries if not (e.expires_at and e.expires_at <= now)]
-            stripped = [e for e in kept if e.bodies_expire_at and e.bodies_expire_at <= now and e != without_payload(e)]
-            before = self._bytes()
-            self._entries.update((entry.id, without_payload(entry)) for entry in stripped)
-            return self._remove(expired, before, bodies=len(stripped))
+            present, before = self._entries, self._bytes()
+            kept = {id: _stripped(entry, now) for id, entry in present.items() if not _is_past(entry.expires_at, now)}
+            over = _oversize(kept.values(), Bounds(max_rows, max_bytes))
+            left = {id: entry for id, entry in kept.items() if id not in over}
+            bodies = sum(entry != without_payload(entry) and left.get(id) != entry for id, entry in present.items())
+            if not dry_run:
+                self._entries = left
+            return Purged(
+                entries=len(present) - len(left),
+                bodies=bodies,
+                excess=len(over),
+                bytes_before=before,
+                bytes_after=self._bytes(),
+            )
 
     def erase(self, query: Query) -> Purged:
         with self._lock:
@@ -158,10 +168,10 @@ class MemoryStore:
                 found.append(self._in_flight.pop(entry.id).entry)
             return self._remove(found, self._bytes())
 
-    def _remove(self, entries: Sequence[Entry], before: int, bodies: int = 0) -> Purged:
+    def _remove(self, entries: Sequence[Entry], before: int) -> Purged:
         for entry in entries:
             self._entries.pop(entry.id, None)
-        bodies += sum(entry != without_payload(entry) for entry in entries)
+        bodies = sum(entry != without_payload(entry) for entry in entries)
         return Purged(entries=len(entries), bodies=bodies, bytes_before=before, bytes_after=self._bytes())
 
     def redate(self, retention: Retention) -> int:
@@ -184,8 +194,26 @@ class MemoryStore:
             )
 
     def _bytes(self) -> int:
-        messages = (m for e in self._entries.values() for m in (e.request, e.response) if m)
-        return sum(len(message.body or b"") for message in messages)
+        return sum(map(_size, self._entries.values()))
+
+
+def _is_past(moment: datetime | None, now: datetime) -> bool:
+    return moment is not None and moment <= now
+
+
+def _stripped(entry: Entry, now: datetime) -> Entry:
+    return without_payload(entry) if _is_past(entry.bodies_expire_at, now) else entry
+
+
+def _size(entry: Entry) -> int:
+    return sum(len(message.body or b"") for message in (entry.request, entry.response) if message)
+
+
+def _oversize(entries: Collection[Entry], most: Bounds) -> set[str]:
+    """Return the ids of those that are too much, the oldest."""
+    ordinary = [entry for entry in entries if entry.kind != "audit"]
+    below = most.below(len(ordinary), sum(map(_size, entries)), ((e.seq or 0, _size(e)) for e in ordinary))
+    return {entry.id for entry in ordinary if (entry.seq or 0) < below}
 
 
 def _check(entry: Entry) -> None:

@@ -71,6 +71,10 @@ class Database(Protocol):
         """Return the bytes that the log takes."""
         ...
 
+    def used(self, connection: Connection) -> int:
+        """Return the bytes of those that hold something: what was freed and can be used again is none of them."""
+        ...
+
     def shrink(self) -> None:
         """Give back what was freed, where that takes more than to delete."""
         ...

@@ -1,48 +1,117 @@
 """Purging, erasing and re-dating: block by block, each in a short transaction of its own.
 
-Whatever is deleted, writers wait for the thousand entries of one block at most.
+Whatever is deleted, writers wait for the thousand entries of one block at most, or for a few megabytes of bodies.
+What is to change is found before the transaction, which then only changes it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import groupby
-from typing import Final
+from time import monotonic, sleep
+from typing import Final, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, bindparam, delete, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, case, delete, func, not_, or_, select, update
 
 from integration_logger.query import Query
-from integration_logger.retention import Retention
+from integration_logger.retention import MATCHABLE, Retention
 from integration_logger.stores.base import Purged
+from integration_logger.stores.bounds import Bounds
 from integration_logger.stores.sql.blocks import BLOCK, block_of, bounds, unfinished
-from integration_logger.stores.sql.database import Database
-from integration_logger.stores.sql.rows import from_row, id_bytes, microseconds
-from integration_logger.stores.sql.schema import blocks, entries, in_flight
+from integration_logger.stores.sql.database import Database, Row
+from integration_logger.stores.sql.oversize import due, oversize_below, past
+from integration_logger.stores.sql.rows import from_columns, id_bytes, microseconds
+from integration_logger.stores.sql.schema import blocks, entries, in_flight, payloads
 from integration_logger.stores.sql.search import collect, in_flight_matches
 from integration_logger.stores.sql.write import refresh, remove, strip
 
+_BODIES: Final = 4 * 1024**2  # bytes of payloads that one transaction deletes
 
-def purge(database: Database, now: datetime) -> Purged:
-    """Delete what has expired by ``now``."""
-    stamp = microseconds(now)
-    due = select(blocks.c.block).where(or_(blocks.c.expires_at <= stamp, blocks.c.bodies_expire_at <= stamp))
+
+class _Plan(NamedTuple):
+    """What goes, decided before anything does: a dry run counts by it, a real one deletes by it."""
+
+    expired: ColumnElement[bool]
+    over: ColumnElement[bool]
+    stripped: ColumnElement[bool]
+    blocks: Sequence[int]
+
+    @property
+    def gone(self) -> ColumnElement[bool]:
+        return or_(self.expired, self.over)
+
+
+class _Counts(NamedTuple):
+    entries: int = 0
+    bodies: int = 0
+    excess: int = 0
+
+
+def purge(database: Database, now: datetime, most: Bounds, *, dry_run: bool) -> Purged:
+    """Delete what has expired by ``now``, and the oldest of what is too much then."""
+    plan = _plan(database, microseconds(now), most)
     with database.read() as connection:
         before = database.size(connection)
-        numbers = [*connection.scalars(due.order_by(blocks.c.block)), unfinished(database.last_seq(connection))]
-    counts = [_purge_block(database, block, stamp) for block in numbers]
-    return _purged(database, before, counts)
+    if dry_run:
+        return _sum((_count(database, plan, block)[0] for block in plan.blocks), before, before)
+    return _purged(database, before, [_purge_block(database, plan, block) for block in plan.blocks])
 
 
-def _purge_block(database: Database, block: int, stamp: int) -> tuple[int, int]:
-    within = entries.c.seq.between(*bounds(block))
+def _plan(database: Database, stamp: int, most: Bounds) -> _Plan:
+    below = oversize_below(database, stamp, most)
+    touched = or_(due(stamp), blocks.c.block * BLOCK < below)
+    with database.read() as connection:
+        numbers = [*connection.scalars(select(blocks.c.block).where(touched).order_by(blocks.c.block))]
+        numbers.append(unfinished(database.last_seq(connection)))
+    expired = past(entries.c.expires_at, stamp)
+    over = and_(entries.c.seq < below, entries.c.kind != "audit", not_(expired))
+    return _Plan(expired, over, past(entries.c.bodies_expire_at, stamp), numbers)
+
+
+def _count(database: Database, plan: _Plan, block: int) -> tuple[_Counts, int]:
+    """Return what the plan takes of a block, and the bytes of those bodies."""
+    found = select(
+        func.count(case((plan.gone, 1))),
+        func.count(payloads.c.seq),
+        func.count(case((plan.over, 1))),
+        func.sum(func.length(payloads.c.data)),
+    ).join_from(entries, payloads, payloads.c.seq == entries.c.seq, isouter=True)
+    with database.read() as connection:
+        row = connection.execute(found.where(_within(block), or_(plan.gone, plan.stripped))).one()
+    return _Counts(*row[:3]), row[3] or 0
+
+
+def _within(block: int) -> ColumnElement[bool]:
+    return entries.c.seq.between(*bounds(block))
+
+
+def _purge_block(database: Database, plan: _Plan, block: int) -> _Counts:
+    counts, size = _count(database, plan, block)
+    if counts == _Counts():
+        return counts
+    early = _strip_in_parts(database, block, or_(plan.gone, plan.stripped), size)
     with database.turn() as connection:
-        gone, bodies = remove(database, connection, block, within & (entries.c.expires_at <= stamp))
-        stripped = strip(connection, within & (entries.c.bodies_expire_at <= stamp))
-        if stripped:
+        gone, bodies = remove(database, connection, block, and_(_within(block), plan.gone))
+        stripped = strip(connection, and_(_within(block), plan.stripped))
+        if stripped or early:
             refresh(database, connection, block)
-    return gone, bodies + stripped
+    return _Counts(gone, early + bodies + stripped, min(counts.excess, gone))
+
+
+def _strip_in_parts(database: Database, block: int, chosen: ColumnElement[bool], size: int) -> int:
+    """Delete large bodies ahead of their entries, a part of them at a time; return how many."""
+    if size <= _BODIES:
+        return 0
+    low, high = bounds(block)
+    step = max(1, BLOCK * _BODIES // size)
+    stripped = 0
+    for first in range(low, high + 1, step):
+        with database.turn() as connection:
+            part = entries.c.seq.between(first, min(first + step - 1, high))
+            stripped += strip(connection, and_(part, chosen))
+    return stripped
 
 
 def erase(database: Database, query: Query) -> Purged:
@@ -61,24 +130,35 @@ def erase(database: Database, query: Query) -> Purged:
             return _purged(database, before, counts)
 
 
-def _erase_block(database: Database, block: int, seqs: Sequence[int]) -> tuple[int, int]:
+def _erase_block(database: Database, block: int, seqs: Sequence[int]) -> _Counts:
+    chosen = entries.c.seq.in_(seqs)
+    with database.read() as connection:
+        size = connection.scalar(select(func.sum(func.length(payloads.c.data))).where(payloads.c.seq.in_(seqs))) or 0
+    early = _strip_in_parts(database, block, chosen, size)
     with database.turn() as connection:
-        return remove(database, connection, block, entries.c.seq.in_(seqs))
+        gone, bodies = remove(database, connection, block, chosen)
+    return _Counts(gone, early + bodies)
 
 
-def _erase_in_flight(database: Database, query: Query) -> tuple[int, int]:
+def _erase_in_flight(database: Database, query: Query) -> _Counts:
     with database.turn() as connection:
         ids = [id_bytes(entry.id) for entry in in_flight_matches(connection, query)]
         connection.execute(delete(in_flight).where(in_flight.c.id.in_(ids)))
-    return len(ids), 0
+    return _Counts(len(ids))
 
 
-def _purged(database: Database, before: int, counts: Sequence[tuple[int, int]]) -> Purged:
+def _purged(database: Database, before: int, counts: Iterable[_Counts]) -> Purged:
     database.shrink()
     with database.read() as connection:
-        after = database.size(connection)
-    gone, bodies = map(sum, zip(*counts, strict=True))
-    return Purged(entries=gone, bodies=bodies, bytes_before=before, bytes_after=after)
+        return _sum(counts, before, database.size(connection))
+
+
+def _sum(counts: Iterable[_Counts], before: int, after: int) -> Purged:
+    gone, bodies, excess = map(sum, zip(_Counts(), *counts, strict=True))
+    return Purged(entries=gone, bodies=bodies, excess=excess, bytes_before=before, bytes_after=after)
+
+
+# --- changed rules ------------------------------------------------------------------------------------
 
 
 def redate(database: Database, retention: Retention) -> int:
@@ -88,6 +168,12 @@ def redate(database: Database, retention: Retention) -> int:
     return sum(_redate_block(database, block, retention) for block in numbers)
 
 
+_DATED: Final = [
+    name for name in ("seq", "started_at", "expires_at", "bodies_expire_at", *MATCHABLE) if name in entries.c
+]
+_dated: Final = select(*(entries.c[name] for name in _DATED)).where(
+    entries.c.seq.between(bindparam("low"), bindparam("high"))
+)
 _set_dates: Final = (
     update(entries)
     .where(entries.c.seq == bindparam("of"))
@@ -96,22 +182,25 @@ _set_dates: Final = (
 
 
 def _redate_block(database: Database, block: int, retention: Retention) -> int:
-    with database.turn() as connection:
-        changed = _changed(connection, block, retention)
-        if changed:
+    start = monotonic()
+    with database.read() as connection:
+        rows = database.fetch(connection, _dated, bounds(block))
+    changed = [*_changed(rows, retention)]
+    if changed:
+        with database.turn() as connection:
             connection.execute(_set_dates, changed)
             refresh(database, connection, block)
+    else:
+        sleep(monotonic() - start)  # for the threads of the host
     return len(changed)
 
 
-def _changed(connection: Connection, block: int, retention: Retention) -> list[dict[str, int | None]]:
-    rows = connection.execute(select(entries).where(entries.c.seq.between(*bounds(block))))
-    pairs = ((entry, retention.date(entry)) for entry in map(from_row, rows))
-    return [
-        {"of": new.seq, "expires": _stamp(new.expires_at), "bodies": _stamp(new.bodies_expire_at)}
-        for old, new in pairs
-        if new != old
-    ]
+def _changed(rows: Sequence[Row], retention: Retention) -> Iterator[dict[str, int | None]]:
+    for row in rows:
+        old = from_columns(dict(zip(_DATED, row, strict=True)))
+        new = retention.date(old)
+        if new != old:
+            yield {"of": new.seq, "expires": _stamp(new.expires_at), "bodies": _stamp(new.bodies_expire_at)}
 
 
 def _stamp(when: datetime | None) -> int | None:

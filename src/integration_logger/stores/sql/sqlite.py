@@ -157,6 +157,10 @@ class SQLite:
         """Return the bytes that the database takes."""
         return _pragma(connection, "page_count") * _pragma(connection, "page_size")
 
+    def used(self, connection: Connection) -> int:
+        """Return the bytes of pages that hold something."""
+        return self.size(connection) - _pragma(connection, "freelist_count") * _pragma(connection, "page_size")
+
     def shrink(self) -> None:
         """Give free pages back to the file system."""
         with self._gate, _translated(), self._engine.connect() as connection:

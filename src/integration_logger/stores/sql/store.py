@@ -15,6 +15,7 @@ from integration_logger.errors import StoreError
 from integration_logger.query import Query, Scope
 from integration_logger.retention import Retention
 from integration_logger.stores.base import Facets, Info, Page, Purged, Stats, abandoned
+from integration_logger.stores.bounds import Bounds
 from integration_logger.stores.sql import figures, maintain, schema
 from integration_logger.stores.sql.payload import unpack
 from integration_logger.stores.sql.rows import from_row, id_bytes, storable
@@ -110,8 +111,10 @@ class SQLStore:
             if cursor is None:
                 return
 
-    def purge(self, now: datetime) -> Purged:
-        return maintain.purge(self._database, now)
+    def purge(
+        self, now: datetime, *, max_rows: int | None = None, max_bytes: int | None = None, dry_run: bool = False
+    ) -> Purged:
+        return maintain.purge(self._database, now, Bounds(max_rows, max_bytes), dry_run=dry_run)
 
     def erase(self, query: Query) -> Purged:
         return maintain.erase(self._database, query)
