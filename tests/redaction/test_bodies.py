@@ -106,8 +106,7 @@ def test_a_whole_body_loses_nothing() -> None:
 
 def test_plain() -> None:
     """What may be kept on the word of the scan alone."""
-    assert bodies.is_plain(Message(body=b"{}", content_type="application/json"))
-    assert not bodies.is_plain(Message(body=b"{}", content_type="application/json", truncated=True))
-    assert not bodies.is_plain(Message(body=b"{\0}\0", content_type="application/json"))
-    assert not bodies.is_plain(Message(body=b"--x", content_type="multipart/form-data; boundary=x"))
-    assert not bodies.is_plain(Message(body=b"{}", content_type="application/json; charset=utf-16"))
+    assert bodies.plain["application/json"]
+    assert bodies.plain[""]
+    assert not bodies.plain["multipart/form-data; boundary=x"]
+    assert not bodies.plain["application/json; charset=utf-16"]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from integration_logger.redaction import forms, json, multipart, text
 from integration_logger.redaction.edits import MASK, Edit, apply, merge, whole
+from integration_logger.redaction.remembered import Remembered
 from integration_logger.redaction.suspects import Hit
 
 if TYPE_CHECKING:
@@ -61,9 +62,12 @@ def form_of(content_type: str | None) -> Form:
     )
 
 
-def is_plain(message: Message) -> bool:
-    """Tell whether a body without a hit of the scan may be kept as it is."""
-    return not message.truncated and form_of(message.content_type).plain and b"\0" not in (message.body or b"")[:4]
+def _is_plain(content_type: str) -> bool:
+    return form_of(content_type).plain
+
+
+plain: Final = Remembered(_is_plain)
+"""Whether a body of this content type, complete and without a hit of the scan, may be kept as it is."""
 
 
 def _syntax(kind: str) -> str:

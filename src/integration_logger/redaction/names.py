@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
 from integration_logger.errors import ConfigurationError
+from integration_logger.redaction.remembered import Remembered
 
 # One name between bars, its words separated by blanks; written together they count as well (``apikey``).
 _EVERYWHERE: Final = """
@@ -56,7 +57,6 @@ _CONTINUATIONS: Final = (
 
 _HUMP: Final = re.compile(rb"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _BETWEEN: Final = re.compile(rb"[-_. \[\]]|%5B|%5D", re.IGNORECASE)
-_CACHED: Final = 4096  # verdicts kept; names come from callers, so their number has to be bounded
 _LONGEST: Final = 128  # bytes of a name that are looked at, from its end
 
 Words = tuple[str, ...]
@@ -74,13 +74,17 @@ class Names:
         self.endings = {(ending,) for ending in _ENDINGS.split("|")} - kept
         self.in_queries = _parse(_IN_QUERIES) - kept
         endings = tuple(ending for (ending,) in self.endings)
-        self.sensitive = _Verdicts(self.listed, kept, endings, asked).__getitem__
-        self.sensitive_header = _Verdicts(self.listed | _parse(_IN_HEADERS), kept, endings, asked).__getitem__
-        self.sensitive_parameter = _Verdicts(self.listed | self.in_queries, kept, endings, asked).__getitem__
+        self.sensitive = _remembered(_Verdict(self.listed, kept, endings, asked))
+        self.sensitive_header = _remembered(_Verdict(self.listed | _parse(_IN_HEADERS), kept, endings, asked))
+        self.sensitive_parameter = _remembered(_Verdict(self.listed | self.in_queries, kept, endings, asked))
 
 
-class _Verdicts(dict[bytes, bool]):
-    """Name to verdict, filled as names are met."""
+def _remembered(verdict: Callable[[bytes], bool]) -> Callable[[bytes], bool]:
+    return Remembered(verdict).__getitem__
+
+
+class _Verdict:
+    """Tells whether a name is sensitive."""
 
     def __init__(
         self, listed: Iterable[Words], kept: Iterable[Words], endings: Words, asked: Callable[[str], bool] | None
@@ -90,11 +94,8 @@ class _Verdicts(dict[bytes, bool]):
         self._endings = endings
         self._asked = asked
 
-    def __missing__(self, name: bytes) -> bool:
-        if len(self) >= _CACHED:
-            self.clear()
-        verdict = self[name] = self._judge(split(name[-_LONGEST:])) and not self._is_kept(name)
-        return verdict
+    def __call__(self, name: bytes) -> bool:
+        return self._judge(split(name[-_LONGEST:])) and not self._is_kept(name)
 
     def _is_kept(self, name: bytes) -> bool:
         try:

@@ -93,26 +93,51 @@ class _Masking:
 
     def entry(self, entry: Entry) -> None:
         """Mask what is sensitive by its name alone, then what the scan finds in all the rest."""
-        if entry.route and entry.url and ("{" in entry.route or "<" in entry.route):
-            force_setattr(entry, "url", self._text(entry.url, "url", partial(self._route_edits, entry.route)))
-        head = [_texts(entry)]
-        together: list[tuple[str, Message, bytes]] = []
-        for half, message in (("request", entry.request), ("response", entry.response)):
-            if message is not None:
-                head += self._sensitive_headers(message, half)
-                if message.body and len(message.body) <= self._small and bodies.is_plain(message):
-                    together.append((half, message, message.body))
-                elif message.body:
-                    self._body(message, half)
-        parts = [_APART.join(head), *[body for _, _, body in together]]
-        if hits := self._rules.hits(_APART.join(parts)):
-            first, *rest = _shares(hits, parts)
-            if first:
-                self._head(entry)
-            for (half, message, _), share in zip(together, rest, strict=True):
-                if share:
-                    self._body(message, half, share)
-        self._data(entry)
+        rules = self._rules
+        if (route := entry.route) and rules.hidden_in[route] and entry.url:
+            force_setattr(entry, "url", self._text(entry.url, "url", partial(self._route_edits, route)))
+        request, response = entry.request, entry.response
+        parts = [_texts(entry)]
+        together: list[tuple[str, Message]] = []
+        if request is not None:
+            self._take(request, "request", parts, together)
+        if response is not None:
+            self._take(response, "response", parts, together)
+        heads = len(parts)
+        parts += [message.body or b"" for _, message in together]
+        data = _APART.join(parts)
+        if (hits := rules.hits(data)) or b"\0" in data:
+            self._suspect(entry, hits, [_APART.join(parts[:heads]), *parts[heads:]], together)
+        if entry.errors or entry.labels or entry.traceback or entry.variables is not None or entry.run is not None:
+            self._data(entry)
+
+    def _take(self, message: Message, half: str, parts: list[bytes], together: list[tuple[str, Message]]) -> None:
+        """Mask the headers that are sensitive by name, and add to the parts the values of all others.
+
+        A small body joins ``together``, what is scanned with them; any other is masked at once.
+        """
+        raw, sensitive = message.raw_headers, self._rules.names.sensitive_header
+        others = [value for name, value in raw if not sensitive(name)]
+        parts += others
+        if len(others) < len(raw):
+            kept = [self._sensitive_header(header, half) if sensitive(header[0]) else header for header in raw]
+            force_setattr(message, "raw_headers", kept)
+        if body := message.body:
+            if len(body) <= self._small and not message.truncated and bodies.plain[message.content_type or ""]:
+                together.append((half, message))
+            else:
+                self._body(message, half)
+
+    def _suspect(
+        self, entry: Entry, hits: Sequence[Hit], parts: list[bytes], together: list[tuple[str, Message]]
+    ) -> None:
+        """Mask what the hits prove to be secret in the parts: the head of the entry, and bodies."""
+        head, *rest = _shares(hits, parts)
+        if head:
+            self._head(entry)
+        for (half, message), share in zip(together, rest, strict=True):
+            if share or b"\0" in (message.body or b""):  # text of two bytes a character shows nothing to the scan
+                self._body(message, half, share)
 
     def _data(self, entry: Entry) -> None:
         """Mask what only some entries have."""
@@ -128,15 +153,6 @@ class _Masking:
             for name in entry.run.__struct_fields__:
                 value = self._plain(_builtins(getattr(entry.run, name)), f"run.{name}")
                 force_setattr(entry.run, name, value)
-
-    def _sensitive_headers(self, message: Message, half: str) -> list[bytes]:
-        """Mask the headers that are sensitive by name, and return the values of all others."""
-        raw, sensitive = message.raw_headers, self._rules.names.sensitive_header
-        others = [value for name, value in raw if not sensitive(name)]
-        if len(others) < len(raw):
-            kept = [self._sensitive_header(header, half) if sensitive(header[0]) else header for header in raw]
-            force_setattr(message, "raw_headers", kept)
-        return others
 
     def _sensitive_header(self, header: tuple[bytes, bytes], half: str) -> tuple[bytes, bytes]:
         name, value = header

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 _PARAMETER: Final = re.compile(r"\{(\w+)(?::(\w+))?\}|<(?:(\w+):)?(\w+)>")
 
 
+def hides(route: str, names: Names) -> bool:
+    """Tell whether the route has a sensitive parameter."""
+    return any(names.sensitive(name) for name in _read(route)[0])
+
+
 def edits(url: bytes, route: str, names: Names) -> list[Edit]:
     """Return the edits for the sensitive parameters of the route."""
     parameters, path = _read(route)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from integration_logger.redaction import json, text
+from integration_logger.redaction import json, routes, text
 from integration_logger.redaction.edits import Edit
 from integration_logger.redaction.names import Keep, Names
+from integration_logger.redaction.remembered import Remembered
 from integration_logger.redaction.scan import Scanner
 from integration_logger.redaction.suspects import Hits
 from integration_logger.redaction.values import SHAPES, Shape
@@ -18,6 +19,8 @@ class Rules:
     def __init__(self, names: Iterable[str] = (), keep: Keep = (), shapes: Iterable[Shape] = ()) -> None:
         self.names = Names(names, keep)
         self.shapes = (*SHAPES, *shapes)
+        self.hidden_in = Remembered(self._hidden_in)
+        """Whether the template of a route has a sensitive parameter."""
         self._scanner = Scanner(self.names, self.shapes)
 
     @property
@@ -28,6 +31,9 @@ class Rules:
     def prepare(self) -> None:
         """Begin to compile what is looked for, away from any request."""
         self._scanner.prepare()
+
+    def _hidden_in(self, route: str) -> bool:
+        return routes.hides(route, self.names)
 
     def within(self, data: bytes, depth: int = 0, *, prose: bool = True) -> list[Edit]:
         """Return what is secret in a text of unknown syntax that stands within something else."""

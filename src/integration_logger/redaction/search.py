@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from integration_logger.redaction.names import Names, last_words
+from integration_logger.redaction.remembered import Remembered
 from integration_logger.redaction.suspects import ESCAPE, ESCAPES, NAME, PARAMETER, PERCENT, PERCENTS, Hit
 from integration_logger.redaction.values import CARD, Shape
 
@@ -21,15 +22,14 @@ _EQUALS: Final = (b"=", b"d", b"D")  # the last of = and of %3D
 
 _IN_CARDS: Final = bytes(1 if chr(c) in "0123456789 -" else 0 for c in range(256))
 _FOURTEEN: Final = b"\1" * 14
-_CACHED: Final = 4096
 
 
 class Search:
     """Finds suspects with regular expressions; every one of them is linear."""
 
     def __init__(self, names: Names, shapes: Sequence[Shape]) -> None:
-        self._may_be_name = _Endings(last_words(names.listed | names.endings))
-        self._may_be_parameter = _Endings(last_words(names.in_queries | {("code",), ("state",)}))
+        self._may_be_name = _endings(last_words(names.listed | names.endings))
+        self._may_be_parameter = _endings(last_words(names.in_queries | {("code",), ("state",)}))
         self._shapes = [_finder(shape) for shape in shapes]
 
     def hits(self, data: bytes) -> list[Hit]:
@@ -54,18 +54,15 @@ class Search:
                 yield PARAMETER, 0, end
 
 
-class _Endings(dict[bytes, bool]):
-    """Whether a word is the end of one of some names, remembered."""
+def _endings(words: set[bytes]) -> Remembered[bytes, bool]:
+    """Return for each word whether it is the end of one of some names."""
+    endings = tuple(words)
 
-    def __init__(self, endings: set[bytes]) -> None:
-        self._endings = tuple(endings)
-
-    def __missing__(self, word: bytes) -> bool:
-        if len(self) >= _CACHED:
-            self.clear()
+    def may_be(word: bytes) -> bool:
         last = word.rstrip(b"0123456789_.$-").lower()
-        verdict = self[word[-128:]] = not last or last.endswith(self._endings)  # nothing: the word is further ahead
-        return verdict
+        return not last or last.endswith(endings)  # nothing: the word is further ahead
+
+    return Remembered(may_be)
 
 
 def _finder(shape: Shape) -> Callable[[bytes], Iterator[re.Match[bytes]]]:
