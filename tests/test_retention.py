@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -133,3 +134,20 @@ def test_a_rule_matches_known_fields_only() -> None:
     """A misspelt field is told, not passed over."""
     with pytest.raises(ConfigurationError, match="integration"):
         Rule("1 day", integratoin="stripe")
+
+
+def test_retention_crosses_to_another_process() -> None:
+    """What is written down as plain data and read again keeps every entry for as long as before."""
+    rules = [Rule("3 days", bodies="1 hour", integration="stripe", outcome="success"), Rule("1.5 hours", kind="run")]
+    given = Retention("14 days", errors="60 days", bodies="2 days", rules=rules, max_rows=5, max_bytes=None)
+    read = Retention.from_data(json.loads(json.dumps(given.to_data())))
+    assert read.to_data() == given.to_data()
+    cases: list[dict[str, Any]] = [
+        {},
+        {"integration": "stripe", "status_code": 200},
+        {"kind": "run"},
+        {"status_code": 500},
+    ]
+    for fields in cases:
+        entry = make_entry(**fields)
+        assert read.date(entry) == given.date(entry)

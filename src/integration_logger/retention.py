@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any, Self
 
 import msgspec
 
@@ -69,6 +70,19 @@ class Retention:
         self.max_rows = max_rows
         self.max_bytes = max_bytes
 
+    def to_data(self) -> dict[str, Any]:
+        """Return the whole of it as plain data, for another process."""
+        rules = [(r.keep.total_seconds(), r.bodies and r.bodies.total_seconds(), r.match) for r in self.rules]
+        return {"rules": rules, "max_rows": self.max_rows, "max_bytes": self.max_bytes}
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> Self:
+        """Return what ``to_data`` was asked of."""
+        periods = [(_seconds(keep), bodies and _seconds(bodies), match) for keep, bodies, match in data["rules"]]
+        rules = [Rule(keep, bodies=bodies, **match) for keep, bodies, match in periods[:-1]]
+        default, bodies, _ = periods[-1]
+        return cls(default, bodies=bodies, rules=rules, max_rows=data["max_rows"], max_bytes=data["max_bytes"])
+
     @property
     def longest(self) -> timedelta:
         """The longest that any entry is kept."""
@@ -82,6 +96,10 @@ class Retention:
             expires_at=_later(entry.started_at, rule.keep),
             bodies_expire_at=None if rule.bodies is None else _later(entry.started_at, min(rule.bodies, rule.keep)),
         )
+
+
+def _seconds(number: float) -> timedelta:
+    return timedelta(seconds=number)
 
 
 def _later(moment: datetime, period: timedelta) -> datetime:
