@@ -17,6 +17,7 @@ import msgspec
 from integration_logger import options
 from integration_logger.adapters.asgi import ASGIApp, ASGIMiddleware, Labels
 from integration_logger.adapters.paths import Patterns
+from integration_logger.adapters.wsgi import EnvironLabels, WSGIApp, WSGIMiddleware
 from integration_logger.capture import Capture, Detached
 from integration_logger.context import current
 from integration_logger.health import Health
@@ -117,6 +118,22 @@ class IntegrationLogger:
         scope and returns a dict, asked when the call ends. ``bodies=False`` keeps sizes only.
         """
         middleware = ASGIMiddleware(app, self.recorder, include=include, exclude=exclude, labels=labels, bodies=bodies)
+        return middleware if self.enabled else app
+
+    def wsgi(
+        self,
+        app: WSGIApp,
+        *,
+        include: Patterns = (),
+        exclude: Patterns = (),
+        labels: EnvironLabels | None = None,
+        bodies: bool = True,
+    ) -> WSGIApp:
+        """Wrap a WSGI app: ``app.wsgi_app = log.wsgi(app.wsgi_app)`` (Flask), or outermost, ``app = log.wsgi(app)``.
+
+        The options are those of ``asgi``; ``labels`` gets the environ.
+        """
+        middleware = WSGIMiddleware(app, self.recorder, include=include, exclude=exclude, labels=labels, bodies=bodies)
         return middleware if self.enabled else app
 
     def current(self) -> Capture | Detached:

@@ -54,6 +54,7 @@ CONFIGURED: dict[str, dict[str, inspect.Parameter]] = {
     "Retention": parameters(Retention),
     "Rule": parameters(Rule),
     "log.asgi": parameters(IntegrationLogger.asgi),
+    "log.wsgi": parameters(IntegrationLogger.wsgi),
     "log.viewer": viewer_parameters(),
     "Principal": parameters(Principal),
     "local_only": parameters(local_only),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping
 from typing import Any
-from urllib.parse import quote
+
+from integration_logger.adapters.inbound import full_url, quoted
 
 Scope = MutableMapping[str, Any]
 
@@ -12,13 +13,11 @@ Scope = MutableMapping[str, Any]
 def address(scope: Scope, host: bytes | None) -> tuple[str | None, str]:
     """Return the host that was asked for (else the address that the server listens on), and the full URL."""
     name = _server(scope) if host is None else host.decode("latin-1")
-    if name is not None and "@" in name:  # userinfo has no place in a Host header, and may be a password
-        name = name.rpartition("@")[2]
     raw, query = scope.get("raw_path"), scope.get("query_string")
-    path = raw.decode("latin-1") if raw else quote(scope["path"], safe="/%:@!$&'()*+,;=~", errors="surrogatepass")
+    path = raw.decode("latin-1") if raw else quoted(scope["path"])
     if query:
         path = f"{path}?{query.decode('latin-1')}"
-    return name, f"{scope.get('scheme', 'http')}://{name}{path}" if name else path
+    return full_url(scope.get("scheme", "http"), name, path)
 
 
 def _server(scope: Scope) -> str | None:
