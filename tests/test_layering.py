@@ -41,6 +41,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "brotli": ("bodies",),
     "hyperscan": ("redaction",),
     "sqlalchemy": ("stores", "cli"),
+    "psycopg": ("stores",),
     "platformdirs": ("options",),
     "click": ("cli",),
     "jinja2": ("viewer",),

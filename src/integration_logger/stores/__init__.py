@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from importlib.metadata import entry_points
 from typing import cast
+from urllib.parse import unquote
 
 from integration_logger.errors import ConfigurationError
 from integration_logger.stores.base import Store
 
 GROUP = "integration_logger.stores"  # entry points by URL scheme, each a callable from URL to Store
-
-_INSTALL = dict.fromkeys(("postgresql", "postgres"), "pip install 'integration-logger[postgresql]'")
 
 
 def open_store(store: str | Store) -> Store:
@@ -30,11 +29,16 @@ def store_from_url(url: str) -> Store:
     found = next(iter(entry_points(group=GROUP, name=name)), None)
     if found is None:
         known = ", ".join(sorted({point.name for point in entry_points(group=GROUP)}))
-        raise ConfigurationError(f"no store for {name!r}: {_INSTALL.get(name, f'the schemes installed are {known}')}")
+        raise ConfigurationError(f"no store for {name!r}: the schemes installed are {known}")
     return cast(Store, found.load()(url))
 
 
 def safe_url(url: str) -> str:
-    """Return the URL as it may be shown and logged: without its password."""
-    shown = re.sub(r"(?<=://)([^/@:]*):[^/]*@", r"\1:***@", url)
-    return re.sub(r"([?&]\w*password=)[^&]*", r"\1***", shown)
+    """Return the URL as it may be shown and logged: without its password, however badly that is written."""
+    shown = re.sub(r"(?<=://)([^/@:?]*):(?:[^?]*|.*)@", r"\1:***@", url, flags=re.DOTALL)
+    return re.sub(r"([?&])([^=&]*)=([^&]*)", _without_value, shown)
+
+
+def _without_value(parameter: re.Match[str]) -> str:
+    start, name, value = parameter.groups()
+    return f"{start}{name}={'***' if unquote(name).lower().endswith('password') else value}"

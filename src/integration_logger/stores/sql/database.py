@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, Select, Table
+from sqlalchemy import Connection, Dialect, Select, Table
 
 Row = tuple[Any, ...]
 
@@ -18,6 +18,12 @@ class Database(Protocol):
     """Without its password."""
     tables: Sequence[Table]
     """What is created in it."""
+    dialect: Dialect
+    """How SQLAlchemy is to write its statements."""
+    preparing: Sequence[str]
+    """Statements before the first table is created."""
+    finishing: Sequence[str]
+    """Statements after the last."""
 
     def create(self) -> None:
         """Create the database itself, where that is ours to do."""

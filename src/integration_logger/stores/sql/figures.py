@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Column, ColumnElement, Connection, bindparam, func, select
+from sqlalchemy import BigInteger, Column, ColumnElement, Connection, bindparam, cast, func, select
 
 from integration_logger.filters import field_values
 from integration_logger.query import Query, Scope
@@ -104,7 +104,7 @@ def _tallies(connection: Connection, query: Query, last_seq: int) -> Iterator[Ta
 
 def _rolled_up(connection: Connection, scope: Scope, first: int | None, end: int | None) -> Iterator[Tally]:
     columns = minutes.c
-    found = select(columns.minute, columns.status, columns.status_class, func.sum(columns.entries))
+    found = select(columns.minute, columns.status, columns.status_class, _sum(columns.entries))
     found = found.where(*_of_scope(scope)).group_by(columns.minute, columns.status, columns.status_class)
     if first is not None:
         found = found.where(columns.minute >= first)
@@ -112,6 +112,10 @@ def _rolled_up(connection: Connection, scope: Scope, first: int | None, end: int
         found = found.where(columns.minute < end)
     for minute, status, of_class, count in connection.execute(found):
         yield Tally(minute * 60, _OUTCOMES.get(status), of_class, count)
+
+
+def _sum(column: Column[int]) -> ColumnElement[int]:
+    return cast(func.sum(column), BigInteger)  # PostgreSQL's are decimal numbers
 
 
 def _of_scope(scope: Scope) -> Iterator[ColumnElement[bool]]:
@@ -143,7 +147,7 @@ def info(database: Database, connection: Connection) -> Info:
     """Return counts and sizes: of finished blocks from their summaries, of the newest one by counting."""
     last_seq = database.last_seq(connection)
     newest = entries.c.seq >= bounds(unfinished(last_seq))[0]
-    known, oldest = connection.execute(select(func.sum(blocks.c.entries), func.min(blocks.c.first_started))).one()
+    known, oldest = connection.execute(select(_sum(blocks.c.entries), func.min(blocks.c.first_started))).one()
     others, youngest = connection.execute(
         select(func.count(), func.min(entries.c.started_at)).select_from(entries).where(newest)
     ).one()

@@ -12,7 +12,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Final, cast
 
-from sqlalchemy import Connection, Engine, Select, Table, create_engine, event, text
+from sqlalchemy import Connection, Dialect, Engine, Select, Table, create_engine, event, text
 from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 from sqlalchemy.exc import DBAPIError, DisconnectionError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
@@ -32,6 +32,12 @@ class SQLite:
     """One database file."""
 
     tables: Sequence[Table] = (*metadata.tables.values(),)
+    dialect: Dialect = sqlite_dialect()
+    preparing: Sequence[str] = (
+        "PRAGMA page_size = 8192",  # a tenth less space and time than 4096 for our rows
+        "PRAGMA auto_vacuum = INCREMENTAL",
+    )
+    finishing: Sequence[str] = ()
 
     def __init__(self, url: str) -> None:
         self.path = read_path(url)
@@ -84,8 +90,8 @@ class SQLite:
         """Set what is kept in the file itself; outside a transaction, and the first two before there is a table."""
         with self._gate, _translated(), self._engine.connect() as connection:
             driver = _driver(connection)
-            driver.execute("PRAGMA page_size = 8192")  # a tenth less space and time than 4096 for our rows
-            driver.execute("PRAGMA auto_vacuum = INCREMENTAL")
+            for statement in self.preparing:
+                driver.execute(statement)
             _patiently(lambda: driver.execute("PRAGMA journal_mode = WAL"))
 
     @contextmanager
@@ -162,16 +168,21 @@ class SQLite:
         return self.size(connection) - _pragma(connection, "freelist_count") * _pragma(connection, "page_size")
 
     def shrink(self) -> None:
-        """Give free pages back to the file system."""
+        """Give free pages back to the file system, some at a time: a fork waits for one such step at most."""
+        before = None
+        while (free := self._shrink_some()) and free != before:
+            before = free
         with self._gate, _translated(), self._engine.connect() as connection:
+            _driver(connection).execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+    def _shrink_some(self) -> int:
+        """Give some free pages back; return how many are left."""
+        with _giving_way(), self._gate, _translated(), self._engine.connect() as connection:
             driver = _driver(connection)
-            free, before = _free_pages(driver), 0
-            while free != before:
-                with _giving_way():
-                    # executescript: elsewhere the pragma is not stepped through and frees a single page
-                    driver.executescript(f"PRAGMA incremental_vacuum({_SHRINK_PAGES})")
-                free, before = _free_pages(driver), free
-            driver.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            if _free_pages(driver):
+                # executescript: elsewhere the pragma is not stepped through and frees a single page
+                driver.executescript(f"PRAGMA incremental_vacuum({_SHRINK_PAGES})")
+            return _free_pages(driver)
 
     def close(self) -> None:
         self._engine.dispose()
@@ -211,7 +222,7 @@ def _patiently(change: Callable[[], object]) -> None:
 
 @cache
 def _text_of(statement: Select[Any]) -> str:
-    return str(statement.compile(dialect=sqlite_dialect()))
+    return str(statement.compile(dialect=SQLite.dialect))
 
 
 def _without_empty(table: Table, rows: Sequence[Row]) -> tuple[tuple[str, ...], list[Row]]:

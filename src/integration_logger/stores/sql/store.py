@@ -7,16 +7,18 @@ from datetime import datetime
 from typing import Final, Self
 
 import msgspec
-from sqlalchemy import Connection, inspect, select
+from sqlalchemy import Connection, select
 
 from integration_logger import codec
 from integration_logger.entry import Entry, InFlight
-from integration_logger.errors import StoreError
+from integration_logger.errors import ConfigurationError, StoreError
 from integration_logger.query import Query, Scope
 from integration_logger.retention import Retention
 from integration_logger.stores.base import Facets, Info, Page, Purged, Stats, abandoned
 from integration_logger.stores.bounds import Bounds
 from integration_logger.stores.sql import figures, maintain, schema
+from integration_logger.stores.sql.database import Database
+from integration_logger.stores.sql.migration import is_current, upgrade
 from integration_logger.stores.sql.payload import unpack
 from integration_logger.stores.sql.rows import from_row, id_bytes, storable
 from integration_logger.stores.sql.search import WHOLE, collect, page
@@ -29,10 +31,10 @@ _UNSTORABLE: Final = (UnicodeError, OverflowError, TypeError, ValueError)
 
 
 class SQLStore:
-    """Keeps entries in a SQL database of its own: ``sqlite:///file.db``."""
+    """Keeps entries in tables of its own: ``sqlite:///file.db``, ``postgresql://user:password@host/database``."""
 
     def __init__(self, url: str) -> None:
-        self._database = SQLite(url)
+        self._database = database_of(url)
         self.state = SQLState(self._database)
 
     @classmethod
@@ -42,8 +44,11 @@ class SQLStore:
 
     def open(self) -> None:
         self._database.create()
-        with self._database.write() as connection:
-            _upgrade(connection)
+        with self._database.read() as connection:
+            current = is_current(connection)
+        if not current:
+            with self._database.changing() as connection:
+                upgrade(self._database, connection)
 
     def close(self) -> None:
         self._database.close()
@@ -127,14 +132,15 @@ class SQLStore:
             return figures.info(self._database, connection)
 
 
-def _upgrade(connection: Connection) -> None:
-    """Create the tables where there are none."""
-    if not inspect(connection).has_table(schema.version.name):
-        schema.metadata.create_all(connection)
-        connection.execute(schema.version.insert().values(version=schema.VERSION))
-    found = connection.scalar(select(schema.version.c.version)) or 0
-    if found > schema.VERSION:
-        raise StoreError(f"written by a newer integration-logger (schema {found}, here {schema.VERSION}): upgrade it")
+def database_of(url: str) -> Database:
+    """Return the database that the URL names; nothing is opened yet."""
+    if url.startswith("sqlite:"):
+        return SQLite(url)
+    try:
+        from integration_logger.stores.sql.postgresql import PostgreSQL
+    except ImportError:
+        raise ConfigurationError("PostgreSQL needs psycopg: pip install 'integration-logger[postgresql]'") from None
+    return PostgreSQL(url)
 
 
 def _find(connection: Connection, id: bytes) -> Entry | None:

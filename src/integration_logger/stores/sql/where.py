@@ -9,6 +9,7 @@ from typing import Final
 from sqlalchemy import ColumnElement, and_, false, func, literal, not_, or_
 
 from integration_logger.query import Query
+from integration_logger.stores.sql import functions
 from integration_logger.stores.sql.blocks import STATUSES_BY_OUTCOME
 from integration_logger.stores.sql.rows import DERIVED, OWN, duration_bound, label_json, microseconds, own_id
 from integration_logger.stores.sql.schema import entries
@@ -75,7 +76,7 @@ def _test_label(name: str, value: str, negated: bool) -> ColumnElement[bool]:
     """
     key = label_json(name)
     wanted = [f"{key}:{label_json(value)}"] + ([] if negated else [f"{key}:["])
-    return or_(*(func.instr(_column.labels, f"{mark}{pair}") > 0 for pair in wanted for mark in "{,"))
+    return or_(*(functions.contains(_column.labels, f"{mark}{pair}") for pair in wanted for mark in "{,"))
 
 
 # --- free text ----------------------------------------------------------------------------------------
@@ -87,9 +88,11 @@ for _name in _SEARCHED:
 
 
 def _may_contain(word: str) -> ColumnElement[bool]:
-    found = _haystack.like(f"%{_pattern(word)}%", escape="\\")
+    found = functions.folded_like(_haystack, f"%{_pattern(word)}%")
     digits = word.replace("-", "")
-    return or_(found, func.hex(_column.id).like(f"%{digits}%")) if re.fullmatch("[0-9a-f]*", digits) else found
+    if not re.fullmatch("[0-9a-f]*", digits):
+        return found
+    return or_(found, functions.folded_like(functions.hex_digits(_column.id), f"%{digits}%"))
 
 
 def _pattern(word: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from operator import itemgetter
 from typing import Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, delete, func, select
+from sqlalchemy import ColumnElement, Connection, delete, select
 
 from integration_logger import codec
 from integration_logger.entry import Entry, InFlight
@@ -89,13 +89,13 @@ class _Known(NamedTuple):
     abandoned: bool
 
 
-_newest: Final = select(func.max(entries.c.id))
+_newest: Final = select(entries.c.id).order_by(entries.c.id.desc()).suffix_with("LIMIT 1")
 
 
 def _known(database: Database, connection: Connection, ids: Iterable[bytes]) -> dict[bytes, _Known]:
     found: dict[bytes, _Known] = {}
-    ((newest,),) = database.fetch(connection, _newest, ())
-    ids = [id for id in ids if newest is not None and id <= newest]  # ids ascend with time: most are new
+    newest = next((id for (id,) in database.fetch(connection, _newest, ())), b"")
+    ids = [id for id in ids if id <= newest]  # ids ascend with time: most are new
     for start in range(0, len(ids), _IDS):
         some = ids[start : start + _IDS]
         for id, seq, error_type in database.stored(connection, some):
