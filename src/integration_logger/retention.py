@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -12,6 +13,11 @@ import msgspec
 from integration_logger.entry import Entry
 from integration_logger.errors import ConfigurationError
 
+_SIZES = {"bytes": 1} | {
+    f"{letter}{ending}": base ** (power + 1)
+    for power, letter in enumerate("kmgt")
+    for ending, base in (("b", 1000), ("ib", 1024))
+}
 _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
 MATCHABLE = (
     "kind", "outcome", "status", "status_code", "tenant", "application", "integration", "operation", "log_type", "host",
@@ -84,6 +90,11 @@ class Retention:
         return cls(default, bodies=bodies, rules=rules, max_rows=data["max_rows"], max_bytes=data["max_bytes"])
 
     @property
+    def fingerprint(self) -> bytes:
+        """Stands for the rules; bounds aside, which no entry's dates depend on."""
+        return hashlib.blake2b(msgspec.json.encode(self.to_data()["rules"], enc_hook=repr, order="sorted")).digest()
+
+    @property
     def longest(self) -> timedelta:
         """The longest that any entry is kept."""
         return max(rule.keep for rule in self.rules)
@@ -121,3 +132,12 @@ def read_period(value: Period) -> timedelta:
     if period <= timedelta(0):
         raise ConfigurationError(f"a period must be longer than nothing, not {value!r}")
     return period
+
+
+def read_size(text: str) -> int:
+    """Read ``"2 GiB"``, ``"500 MB"`` or a number of bytes; raise ``ConfigurationError`` for anything else."""
+    match = re.fullmatch(r"\s*(\d{1,15}(?:\.\d{1,3})?)\s*([a-z]*)\s*", text, re.IGNORECASE)
+    size = int(float(match[1]) * _SIZES.get(match[2].lower() or "bytes", 0)) if match else 0
+    if size < 1:
+        raise ConfigurationError(f"a size is a number of bytes or words such as '2 GiB' and '500 MB', not {text!r}")
+    return size

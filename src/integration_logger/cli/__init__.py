@@ -15,11 +15,12 @@ import click
 
 from integration_logger import codec
 from integration_logger.cli import terminal
-from integration_logger.cli.reading import count_expired, follow, opened, read_query
+from integration_logger.cli.reading import follow, opened, read_query
 from integration_logger.curl import curl
 from integration_logger.entry import Entry
 from integration_logger.errors import ConfigurationError, IntegrationLoggerError, QueryError
 from integration_logger.query import EVERYTHING, MAX_LIMIT
+from integration_logger.retention import read_size
 
 STORE = "INTEGRATION_LOGGER_STORE"
 
@@ -216,20 +217,15 @@ def _show_curl(entry: Entry) -> None:
 
 @main.command()
 @store_argument
+@click.option("--max-rows", type=click.IntRange(1), help="Keep so many entries at most; the oldest go.")
+@click.option("--max-bytes", metavar="SIZE", help='Take so much space at most, such as "2 GiB"; the oldest go.')
 @click.option("--dry-run", is_flag=True, help="Only say what would be deleted.")
-def purge(store: str, dry_run: bool) -> None:
-    """Delete what the retention rules keep no longer."""
-    now = datetime.now(UTC)
+def purge(store: str, max_rows: int | None, max_bytes: str | None, dry_run: bool) -> None:
+    """Delete what has expired, and if a bound is given, the oldest beyond it."""
+    most = None if max_bytes is None else read_size(max_bytes)
     with opened(store) as log:
-        if dry_run:
-            entries, bodies = count_expired(log, now)
-            click.echo(f"{entries:,} entries and {bodies:,} bodies would be deleted")
-            return
-        purged = log.purge(now)
-    before, after = terminal.size(purged.bytes_before), terminal.size(purged.bytes_after)
-    click.echo(
-        f"{purged.entries:,} entries and {purged.bodies:,} bodies deleted; the store had {before}, it has {after}"
-    )
+        purged = log.purge(datetime.now(UTC), max_rows=max_rows, max_bytes=most, dry_run=dry_run)
+    click.echo(terminal.purged(purged, bounded=bool(max_rows or most), dry_run=dry_run))
 
 
 @main.command()

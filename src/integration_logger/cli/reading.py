@@ -16,7 +16,7 @@ from integration_logger.entry import Entry
 from integration_logger.errors import StoreError
 from integration_logger.query import EVERYTHING, MAX_LIMIT, Query
 from integration_logger.stores import store_from_url
-from integration_logger.stores.base import Store, without_payload
+from integration_logger.stores.base import Store
 
 POLL = 0.5
 """Seconds between two looks of ``follow``."""
@@ -59,18 +59,3 @@ def follow(store: Store, query: Query, lines: int) -> Iterator[Entry]:
         cursor = page.next_cursor or cursor
         if not page.has_more:
             time.sleep(POLL)
-
-
-def count_expired(store: Store, now: datetime) -> tuple[int, int]:
-    """Return how many entries, and how many bodies, have had their time."""
-    entries = bodies = 0
-    for kind in ("", "audit"):  # audit entries are found by name only
-        for entry in store.stream(Query.parse([("kind", kind)], EVERYTHING)):
-            gone = _is_past(entry.expires_at, now)
-            entries += gone
-            bodies += (gone or _is_past(entry.bodies_expire_at, now)) and entry != without_payload(entry)
-    return entries, bodies
-
-
-def _is_past(moment: datetime | None, now: datetime) -> bool:
-    return moment is not None and moment <= now

@@ -12,6 +12,7 @@ import msgspec
 
 from integration_logger import codec
 from integration_logger.entry import Entry, Message
+from integration_logger.stores.base import Purged
 
 WIDTH = 64
 """Columns for the address of a call in a row."""
@@ -85,6 +86,15 @@ def size(count: float) -> str:
         if count < 1024:
             return f"{count:.1f} {unit}"
     return f"{count / 1024:,.1f} GiB"
+
+
+def purged(report: Purged, *, bounded: bool, dry_run: bool) -> str:
+    """Return what a purge took away, or would, and the space before and after."""
+    expired = report.entries - report.excess
+    of_which = f" ({expired:,} expired, {report.excess:,} beyond the bounds)" if bounded else ""
+    before, after = size(report.bytes_before), size(report.bytes_after)
+    end = f"would be deleted; the store has {before}" if dry_run else f"deleted; the store had {before}, it has {after}"
+    return f"{report.entries:,} entries{of_which} and {report.bodies:,} bodies {end}"
 
 
 def shorten(text: str, width: int) -> str:
