@@ -16,6 +16,8 @@ _SCHEME: Final = re.compile(
     rb"\s*(?:basic|bearer|digest|negotiate|token|apikey|aws4-hmac-sha256)\s+(?=\S)", re.IGNORECASE
 )
 
+_COOKIE: Final = re.compile(rb"=(?=[^;]*+[^;\s])[^;]*+")
+
 
 def mask(name: bytes, value: bytes) -> bytes:
     """Return the value of a sensitive header (its name in lower case) without what is secret in it."""
@@ -28,6 +30,9 @@ def mask(name: bytes, value: bytes) -> bytes:
 def _mask_cookies(value: bytes, *, only_first: bool) -> bytes:
     """Mask the values of cookies; what follows the first of Set-Cookie are attributes, and no secrets."""
     first, separator, attributes = value.partition(b";") if only_first else (value, b"", b"")
+    masked, count = _COOKIE.subn(b"=" + MASK, first)
+    if count == first.count(b";") + 1:  # each has a name and a value, as nearly always
+        return masked + separator + attributes
     if b"=" not in first:
         return MASK + separator + attributes if first.strip() else value
     return b";".join(_mask_cookie(pair) for pair in first.split(b";")) + separator + attributes

@@ -7,7 +7,8 @@ Names are bytes, as they are met in bodies and headers.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
+from itertools import count
 from typing import Final
 
 from integration_logger.errors import ConfigurationError
@@ -60,6 +61,8 @@ _BETWEEN: Final = re.compile(rb"[-_. \[\]]|%5B|%5D", re.IGNORECASE)
 _LONGEST: Final = 128  # bytes of a name that are looked at, from its end
 
 Words = tuple[str, ...]
+Hidden = Sequence[tuple[int, bytes, str]]
+"""Place of each sensitive header, and its name in lower case as bytes and as text."""
 Keep = Iterable[str] | Callable[[str], bool]
 """Names that are not sensitive although they look so, or a function that tells them."""
 
@@ -76,7 +79,18 @@ class Names:
         endings = tuple(ending for (ending,) in self.endings)
         self.sensitive = _remembered(_Verdict(self.listed, kept, endings, asked))
         self.sensitive_header = _remembered(_Verdict(self.listed | _parse(_IN_HEADERS), kept, endings, asked))
+        self.hidden_headers = Remembered(self._hidden_headers, size=_total)
+        """Which headers of a message are sensitive, by the names of all: most callers send the same ones every time."""
         self.sensitive_parameter = _remembered(_Verdict(self.listed | self.in_queries, kept, endings, asked))
+
+    def _hidden_headers(self, names: tuple[bytes, ...]) -> Hidden:
+        lower = [name.lower() for name in names]
+        shown = [name.decode("latin-1") for name in lower]
+        return [each for each in zip(count(), lower, shown, strict=False) if self.sensitive_header(names[each[0]])]
+
+
+def _total(names: tuple[bytes, ...]) -> int:
+    return sum(len(name) for name in names)
 
 
 def _remembered(verdict: Callable[[bytes], bool]) -> Callable[[bytes], bool]:
@@ -119,9 +133,18 @@ def split(name: bytes) -> Words:
 
 def scan_patterns(listed: Iterable[Words]) -> list[str]:
     """Return patterns for a scanner that ignores case: they find at least every name with one of these endings."""
-    stems = {r"(?:[-_. \[]|%5B)?".join(words) for words in listed}
+    stems = {_stem(words) for words in listed}
     continuations = "|".join(_CONTINUATIONS)
     return [rf"{stem}(?:[-_. $0-9\[\]]*(?:{continuations}))?" for stem in sorted(stems)]
+
+
+def _stem(words: Words) -> str:
+    """Return the pattern of a name; one that hexadecimal numbers hold by chance, as ``cc``, has to begin a word."""
+    stem = r"(?:[-_. \[]|%5B)?".join(words)
+    if set("".join(words)) - set("abcdef"):
+        return stem
+    begin = r"(?:^|[^a-z0-9]|%[0-9a-f]{2}|\\u[0-9a-f]{4}|\\[a-z])"
+    return f"(?:{begin}{stem}|(?-i:[A-Za-z0-9]{stem[0].upper()}){stem[1:]})"
 
 
 def last_words(names: Iterable[Words]) -> set[bytes]:

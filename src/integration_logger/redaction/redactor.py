@@ -17,7 +17,7 @@ from integration_logger.entry import Entry, Message
 from integration_logger.redaction import bodies, forms, headers, routes
 from integration_logger.redaction.edits import MASK, Edit, apply
 from integration_logger.redaction.known import known
-from integration_logger.redaction.names import Keep
+from integration_logger.redaction.names import Hidden, Keep
 from integration_logger.redaction.rules import Rules
 from integration_logger.redaction.structure import LONGEST_NAME
 from integration_logger.redaction.suspects import Hit
@@ -116,12 +116,10 @@ class _Masking:
 
         A small body joins ``together``, what is scanned with them; any other is masked at once.
         """
-        raw, sensitive = message.raw_headers, self._rules.names.sensitive_header
-        others = [value for name, value in raw if not sensitive(name)]
-        parts += others
-        if len(others) < len(raw):
-            kept = [self._sensitive_header(header, half) if sensitive(header[0]) else header for header in raw]
-            force_setattr(message, "raw_headers", kept)
+        if raw := message.raw_headers:
+            names, values = zip(*raw, strict=True)
+            hidden = self._rules.names.hidden_headers[names]
+            parts += self._without(message, half, hidden, values) if hidden else values
         if body := message.body:
             if len(body) <= self._small and not message.truncated and bodies.plain[message.content_type or ""]:
                 together.append((half, message))
@@ -154,11 +152,15 @@ class _Masking:
                 value = self._plain(_builtins(getattr(entry.run, name)), f"run.{name}")
                 force_setattr(entry.run, name, value)
 
-    def _sensitive_header(self, header: tuple[bytes, bytes], half: str) -> tuple[bytes, bytes]:
-        name, value = header
-        lower = name.lower()
-        self.places[f"{half}.headers.{lower.decode('latin-1')}: name"] = None
-        return name, headers.mask(lower, value)
+    def _without(self, message: Message, half: str, hidden: Hidden, values: Sequence[bytes]) -> list[bytes]:
+        """Mask the headers at these places, and return the values without them."""
+        kept, others = [*message.raw_headers], [*values]
+        for place, name, shown in hidden:
+            others[place] = b""
+            kept[place] = kept[place][0], headers.mask(name, values[place])
+            self.places[f"{half}.headers.{shown}: name"] = None
+        force_setattr(message, "raw_headers", kept)
+        return others
 
     def _head(self, entry: Entry) -> None:
         """Mask the URL, the other headers and the labels with a column."""
@@ -249,11 +251,10 @@ def _shares(hits: Sequence[Hit], parts: list[bytes]) -> list[list[Hit]]:
 
 
 def _texts(entry: Entry) -> bytes:
-    texts = (
-        entry.url, entry.host, entry.route, entry.operation, entry.user_id, entry.application, entry.tenant,
-        entry.integration, entry.log_type, entry.trace_id,
-    )  # fmt: skip
-    return "\n".join(filter(None, texts)).encode("utf-8", "surrogatepass")
+    return (
+        f"{entry.url}\n{entry.host}\n{entry.route}\n{entry.operation}\n{entry.user_id}\n{entry.application}\n"
+        f"{entry.tenant}\n{entry.integration}\n{entry.log_type}\n{entry.trace_id}"
+    ).encode("utf-8", "surrogatepass")
 
 
 def _builtins(value: Any) -> Any:
