@@ -21,6 +21,7 @@ from integration_logger.stores.base import Purged
 from integration_logger.stores.bounds import Bounds
 from integration_logger.stores.sql.blocks import BLOCK, block_of, bounds, unfinished
 from integration_logger.stores.sql.database import Database, Row
+from integration_logger.stores.sql.footprint import WITH_BODIES
 from integration_logger.stores.sql.oversize import due, oversize_below, past
 from integration_logger.stores.sql.rows import from_columns, id_bytes, microseconds
 from integration_logger.stores.sql.schema import blocks, entries, in_flight, payloads
@@ -77,7 +78,7 @@ def _count(database: Database, plan: _Plan, block: int) -> tuple[_Counts, int]:
         func.count(payloads.c.seq),
         func.count(case((plan.over, 1))),
         func.sum(func.length(payloads.c.data)),
-    ).join_from(entries, payloads, payloads.c.seq == entries.c.seq, isouter=True)
+    ).select_from(WITH_BODIES)
     with database.read() as connection:
         row = connection.execute(found.where(_within(block), or_(plan.gone, plan.stripped))).one()
     return _Counts(*row[:3]), row[3] or 0
