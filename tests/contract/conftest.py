@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
-from pathlib import Path
+from contextlib import ExitStack, closing, contextmanager
 
 import pytest
 
@@ -12,9 +12,23 @@ from integration_logger.stores import open_store
 from integration_logger.stores.base import Store
 from integration_logger.stores.sql import search
 from integration_logger.stores.state import State
+from tests import postgresql
 
-URLS = {"memory": "memory:", "sqlite": "sqlite:///{folder}/log.db"}
-SHARED = ("sqlite",)  # those that several processes may have open
+STORES = ("memory", "sqlite", "postgresql")
+SHARED = ("sqlite", "postgresql")  # those that several processes may have open
+
+
+@contextmanager
+def fresh_url(name: str) -> Iterator[str]:
+    """Return the URL of a new store of this kind."""
+    if name == "postgresql":
+        with postgresql.fresh_database() as url:
+            yield url
+    elif name == "sqlite":
+        with tempfile.TemporaryDirectory() as folder:
+            yield f"sqlite:///{folder}/log.db"
+    else:
+        yield "memory:"
 
 
 @pytest.fixture(autouse=True)
@@ -23,14 +37,16 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search, "SECONDS", 3600)
 
 
-@pytest.fixture(params=URLS)
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return URLS[request.param].format(folder=tmp_path)
+@pytest.fixture(params=STORES)
+def url(request: pytest.FixtureRequest) -> Iterator[str]:
+    with fresh_url(request.param) as url:
+        yield url
 
 
 @pytest.fixture(params=SHARED)
-def shared_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return URLS[request.param].format(folder=tmp_path)
+def shared_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    with fresh_url(request.param) as url:
+        yield url
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import timedelta
@@ -22,7 +21,7 @@ from integration_logger.stores import open_store
 from integration_logger.stores.base import Store
 from integration_logger.stores.memory import MemoryStore
 from integration_logger.stores.sql import blocks
-from tests.contract.conftest import URLS
+from tests.contract.conftest import STORES, fresh_url
 from tests.factories import EPOCH, make_in_flight
 
 REFERENCE = "memory"
@@ -137,8 +136,8 @@ def make_condition(rng: random.Random, log: list[Entry]) -> Condition:
 
 
 @contextmanager
-def fresh(url: str) -> Iterator[Store]:
-    with tempfile.TemporaryDirectory() as folder, closing(open_store(url.format(folder=folder))) as store:
+def fresh(name: str) -> Iterator[Store]:
+    with fresh_url(name) as url, closing(open_store(url)) as store:
         yield store
 
 
@@ -150,7 +149,7 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 seeds = st.integers(0, 2**32).map(random.Random)
-other_stores = pytest.mark.parametrize("name", [name for name in URLS if name != REFERENCE])
+other_stores = pytest.mark.parametrize("name", [name for name in STORES if name != REFERENCE])
 
 
 @contextmanager
@@ -158,7 +157,7 @@ def two_stores(name: str, rng: random.Random, log: list[Entry]) -> Iterator[tupl
     """The store and the reference, both with the same entries and calls in flight."""
     begun = [make_in_flight(method=rng.choice(NAMES)) for _ in range(rng.randrange(3))]
     reference = MemoryStore()
-    with fresh(URLS[name]) as store:
+    with fresh(name) as store:
         for each in (store, reference):
             for start in range(0, len(log), 7):
                 each.write(log[start : start + 7], in_flight=begun)
@@ -222,7 +221,7 @@ messages = st.builds(
 )
 
 
-@pytest.mark.parametrize("name", URLS)
+@pytest.mark.parametrize("name", STORES)
 @settings(max_examples=100, deadline=None, suppress_health_check=[*HealthCheck])
 @given(
     data=st.fixed_dictionaries(
@@ -248,7 +247,7 @@ def test_whatever_an_entry_holds_comes_back(name: str, data: dict[str, Any]) -> 
     """Headers, bodies, variables and the rest are read as they were written."""
     id = new_id()
     entry = Entry(id=id, kind="script", started_at=EPOCH, status="failed", transaction_id=id, **data)
-    with fresh(URLS[name]) as store:
+    with fresh(name) as store:
         store.write([entry])
         assert [*store.stream(Query(scope=Scope(tenants=ALL, applications=ALL)))] == [
             msgspec.structs.replace(entry, seq=1)
