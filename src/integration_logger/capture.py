@@ -181,6 +181,37 @@ class Capture:
             None if response is None else bodies.message(response, self.response_body),
         )
 
+    def so_far(self) -> Entry:
+        """Return what may be told of the call while it is under way, not yet redacted: no headers, no bodies.
+
+        May be called by another thread. The host is not asked for labels: it knows most when the call ends.
+        """
+        labels = dict(self.labels or {})
+        columns = {name: labels.pop(name, None) for name in LABEL_COLUMNS}
+        return Entry(
+            id=self.id,
+            kind=self.kind,
+            started_at=self.started_at,
+            status="processing",
+            transaction_id=self.transaction_id or self.id,
+            attempt=self.attempt,
+            parent_id=self.parent_id,
+            trace_id=self.trace_id or self.id.replace("-", ""),
+            **columns | {"operation": columns["operation"] or self.operation},  # type: ignore[arg-type]
+            labels=labels,
+            status_code=self.status_code,
+            errors=tuple(self.errors or ()),
+            has_errors=bool(self.errors),
+            first_byte=self.first_byte,
+            method=self.method,
+            url=self.url,
+            host=self.host,
+            route=self.route,
+            http_version=self.http_version,
+            client_ip=self.client_ip,
+            server_host=_SERVER_HOST,
+        )
+
     def all_labels(self) -> dict[str, str | list[str]]:
         """Return the labels as they are now, in a dict of their own."""
         labels = {} if self.late_labels is None else self.late_labels()

@@ -11,16 +11,18 @@ import msgspec
 
 from integration_logger.entry import Entry, Message, Run
 from integration_logger.errors import CodecError
+from integration_logger.health import Report
 
 VERSION: Final = 1
 """Version of the encoding in spool frames; a shipper leaves frames of a newer one alone."""
 
 _encoder = msgspec.msgpack.Encoder(enc_hook=lambda value: str(value))
 _decoder = msgspec.msgpack.Decoder(Entry)
+_report_decoder = msgspec.msgpack.Decoder(Report)
 _json = msgspec.json.Encoder(enc_hook=lambda value: str(value))
 
 encode = _encoder.encode
-"""Encode an Entry for the spool. Values of other types in ``variables`` and savepoints are written as text."""
+"""Encode an Entry or a Report for the spool; values of other types in ``variables`` and savepoints become text."""
 
 
 def decode(payload: bytes) -> Entry:
@@ -29,6 +31,19 @@ def decode(payload: bytes) -> Entry:
         return _decoder.decode(payload)
     except (msgspec.DecodeError, ValueError) as error:
         raise CodecError(f"not an entry: {error}") from error
+
+
+def is_report(payload: bytes) -> bool:
+    """Tell whether this is a report and no entry: reports are small maps, entries are arrays (MessagePack)."""
+    return b"\x80" <= payload[:1] < b"\x90"
+
+
+def decode_report(payload: bytes) -> Report:
+    """Decode a report; raise ``CodecError`` for anything else."""
+    try:
+        return _report_decoder.decode(payload)
+    except (msgspec.DecodeError, ValueError) as error:
+        raise CodecError(f"not a report: {error}") from error
 
 
 def to_json(value: object) -> bytes:

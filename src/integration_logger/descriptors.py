@@ -20,6 +20,15 @@ class Descriptor:
             self.number = os.open(path, flags | os.O_CLOEXEC, 0o600)
             _open.add(self)
 
+    @classmethod
+    def pipe(cls) -> tuple[Descriptor, Descriptor]:
+        """Return the reading and the writing end of a new pipe."""
+        read_end, write_end = cls.__new__(cls), cls.__new__(cls)
+        with _opening:
+            read_end.number, write_end.number = os.pipe()
+            _open.update((read_end, write_end))
+        return read_end, write_end
+
     def lock(self) -> bool:
         """Take the lock of the file unless another open file has it; return whether it is ours."""
         try:

@@ -2,7 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
 import msgspec
+
+from integration_logger.entry import Entry
+
+LOSS_GAP: Final = timedelta(minutes=1)
+"""Losses of one reason that are further apart are told apart."""
+MOST_LOSSES: Final = 50
+"""Losses that a process remembers, the newest."""
+
+
+class Loss(msgspec.Struct, frozen=True, kw_only=True):
+    """Entries lost for one reason, one after the other."""
+
+    reason: str
+    first: datetime
+    last: datetime
+    entries: int = 1
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
@@ -10,8 +30,12 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
 
     captured: int = 0
     """Entries put on the spool, or in memory where there is none."""
+    captured_bytes: int = 0
+    """Bytes of those, as they are written to the spool."""
     dropped: dict[str, int] = {}
     """Entries lost, by reason: ``spool full``, ``memory full``, ``too large``, ``no store`` …"""
+    losses: tuple[Loss, ...] = ()
+    """When that was, the newest last."""
     discarded: int = 0
     """Entries that a processor left out."""
     failed: int = 0
@@ -28,7 +52,40 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     """Damaged stretches of the spool that were set aside."""
     backlog_bytes: int = 0
     """Bytes that wait for the store."""
+    backlog_seconds: float = 0.0
+    """How long the oldest of them has been waiting."""
+    shipping_errors: int = 0
+    """Times that writing to the store failed; nothing is lost by that."""
     durable: bool = True
     """Entries outlive the death of this process."""
     problems: tuple[str, ...] = ()
     """What is wrong now, in words."""
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """What one process says of itself, at most once a second: through its spool, so that all others may know."""
+
+    owner: str
+    """UUID of the process, or of the spool folder that a shipper works for."""
+    host: str
+    pid: int
+    started_at: datetime
+    at: datetime
+    health: Health
+    in_flight: tuple[Entry, ...] = ()
+    """Calls that have begun and not ended, as far as there is news of them."""
+    ended: tuple[str, ...] = ()
+    """Ids of calls that were in flight and no longer are, with an entry or without."""
+
+
+def add_loss(losses: Sequence[Loss], reason: str) -> list[Loss]:
+    """Return the losses with one more, now: as part of the newest of that reason, or as one of its own."""
+    now = datetime.now(UTC)
+    found = [*losses]
+    for place in range(len(found) - 1, -1, -1):
+        if found[place].reason == reason:
+            if now - found[place].last <= LOSS_GAP:
+                found[place] = msgspec.structs.replace(found[place], last=now, entries=found[place].entries + 1)
+                return found
+            break
+    return [*found, Loss(reason=reason, first=now, last=now)][-MOST_LOSSES:]

@@ -7,12 +7,14 @@ import os
 import threading
 import weakref
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from time import monotonic, sleep
+from math import inf
+from time import monotonic, perf_counter, sleep
 from typing import Any, Final, Literal, Self
 
 import msgspec
+from msgspec.structs import replace
 
 from integration_logger import options
 from integration_logger.adapters.asgi import ASGIApp, ASGIMiddleware, Labels
@@ -21,12 +23,16 @@ from integration_logger.adapters.wsgi import EnvironLabels, WSGIApp, WSGIMiddlew
 from integration_logger.capture import Capture, Detached
 from integration_logger.context import current
 from integration_logger.health import Health
+from integration_logger.ids import new_id
 from integration_logger.processors import Processor
 from integration_logger.proxies import TrustedProxies
 from integration_logger.recorder import ConstantLabels, Recorder
 from integration_logger.redaction import Redactor
 from integration_logger.retention import Retention
 from integration_logger.shipping.background import Background
+from integration_logger.shipping.child import ShippingChild
+from integration_logger.shipping.keeper import Keeper
+from integration_logger.shipping.reporter import Reporter
 from integration_logger.shipping.shipper import Shipper
 from integration_logger.spool.memory_queue import MemoryQueue
 from integration_logger.spool.writer import RETRY_SECONDS, Spool
@@ -35,6 +41,8 @@ from integration_logger.trouble import Trouble
 from integration_logger.viewer import Viewer
 from integration_logger.viewer.access import Authorize
 
+ANNOUNCE_AFTER: Final = 2.0
+"""Seconds after which a call that has not ended is shown as under way."""
 MAX_BODY: Final = 64 * 1024
 """Bytes kept of each body; the true size is always recorded."""
 CLOSE_SECONDS: Final = 2.0
@@ -61,18 +69,23 @@ class IntegrationLogger:
         labels: ConstantLabels | None = None,
         retention: Retention | str | None = None,
         max_body: int = MAX_BODY,
+        announce_after: float = ANNOUNCE_AFTER,
         trusted_proxies: Iterable[str] = (),
-        ship: Literal["thread"] | None = "thread",
+        ship: Literal["thread", "process"] | None = "thread",
     ) -> None:
         self.enabled = store is not None
         self.retention = options.read_retention(retention)
-        self._ship = options.one_of("ship", ship, ("thread", None))
+        self._ship = options.one_of("ship", ship, ("thread", "process", None))
+        self._announce_after = options.read_seconds("announce_after", announce_after)
         self._owns_store = store is None or isinstance(store, str)
         self.store = options.read_store(store)
         self._url = options.store_name(store)
         self._spool = options.read_spool(spool, store)
         self._writer = options.make_writer(self._spool, self._url)
+        self._job = options.read_job(ship, store, self._url, self._spool, self.retention)
         self._queue = MemoryQueue() if self._writer is None else self._writer.memory
+        self._owner = new_id()
+        """This process, to others."""
         self._shipped: Counter[str] = Counter()
         self._shipper = self._make_shipper()
         """For where there are no threads; those have their own."""
@@ -182,9 +195,7 @@ class IntegrationLogger:
         if self.enabled:
             self._prepare()
         if self.enabled and (self._ship or self._writer):
-            fsync = self._spool.fsync if self._spool else None
-            shipper = self._make_shipper() if self._ship else None
-            self._background = background = Background(self._writer, shipper, fsync=fsync)
+            self._background = background = self._make_background()
             try:
                 background.start()
             except RuntimeError as error:  # the system has no thread left: what is recorded waits
@@ -195,6 +206,24 @@ class IntegrationLogger:
                 return  # a handler of a signal has closed it
         self._starting.end()
         self.recorder.started_in = os.getpid()
+
+    def _make_background(self) -> Background:
+        threads, ship = options.threads_run(), self._ship
+        if ship == "thread" and not threads and self._job is not None:
+            ship = "process"
+        reporter = Reporter(self.recorder, self._owner, self._own_health, announce_after=self._announce_after)
+        keeper = Keeper(
+            self.recorder,
+            reporter,
+            writer=self._writer,
+            memory=self._queue,
+            fsync=self._spool.fsync if self._spool else None,
+            child=ShippingChild(self._job) if ship == "process" and self._job else None,
+        )
+        self.recorder.keep, self.recorder.kept_at = keeper.keep, perf_counter() if threads else -inf
+        # the child cannot see what waits in this memory
+        shipper = self._make_shipper(folder=ship == "thread") if ship else None
+        return Background(keeper, shipper, threads=threads)
 
     def _prepare(self) -> None:
         try:
@@ -241,26 +270,42 @@ class IntegrationLogger:
 
     def health(self) -> Health:
         """Return what was kept and lost since this process began, and what is wrong now."""
-        recorder, writer, background, shipper = self.recorder, self._writer, self._background, self._active_shipper
-        troubles = [self._starting, *([writer.trouble] if writer else [])]
-        troubles += [background.shipping, background.purging] if background else []
-        problems = [trouble.text for trouble in troubles if trouble.text is not None]
-        if newer := len(shipper.newer):
-            problems.append(f"segments of the spool that a newer version wrote, and only that can ship: {newer}")
+        shipper, counts = self._active_shipper, self._shipped
+        return replace(
+            self._own_health(),
+            shipped=counts["shipped"],
+            rejected=counts["rejected"],
+            corrupt=counts["corrupt"],
+            shipping_errors=counts["shipping_errors"],
+            backlog_bytes=shipper.backlog + self._queue.bytes,
+            backlog_seconds=shipper.behind,
+        )
+
+    def _own_health(self) -> Health:
+        """Return what this process knows besides shipping, which it may do for others or leave to them."""
+        recorder, writer = self.recorder, self._writer
         return Health(
             captured=recorder.captured,
+            captured_bytes=recorder.captured_bytes,
             dropped=dict(recorder.dropped),
+            losses=tuple(recorder.losses),
             discarded=recorder.discarded,
             failed=recorder.failures["failed"],
             redaction_failed=recorder.failures["redaction_failed"],
             labels_failed=recorder.failures["labels_failed"],
-            shipped=self._shipped["shipped"],
-            rejected=self._shipped["rejected"],
-            corrupt=self._shipped["corrupt"],
-            backlog_bytes=shipper.backlog + self._queue.bytes,
             durable=writer is not None and writer.durable,
-            problems=tuple(problems),
+            problems=tuple(self._problems()),
         )
+
+    def _problems(self) -> Iterator[str]:
+        background, writer = self._background, self._writer
+        troubles = [self._starting, *([writer.trouble] if writer else [])]
+        if background is not None:
+            child = background.keeper and background.keeper.child
+            troubles += [background.shipping, background.purging, *([child.trouble] if child else [])]
+        yield from (trouble.text for trouble in troubles if trouble.text is not None)
+        if newer := len(self._active_shipper.newer):
+            yield f"segments of the spool that a newer version wrote, and only that can ship: {newer}"
 
     def close(self, timeout: float = CLOSE_SECONDS) -> None:
         """Ship what is left, for at most ``timeout`` seconds, and stop; what remains waits on the spool.
@@ -286,10 +331,15 @@ class IntegrationLogger:
         if left := len(self._queue):
             Trouble().warn("the process ends, and entries that were in memory only are lost: %s", str(left))
 
-    def _make_shipper(self) -> Shipper:
-        folder = None if self._writer is None else self._writer.folder
+    def _make_shipper(self, *, folder: bool = True) -> Shipper:
         return Shipper(
-            self.store, self.retention, url=self._url, folder=folder, memory=self._queue, counts=self._shipped
+            self.store,
+            self.retention,
+            url=self._url,
+            folder=self._writer.folder if self._writer is not None and folder else None,
+            memory=self._queue,
+            owner=self._owner,
+            counts=self._shipped,
         )
 
     def _after_fork(self) -> None:
@@ -300,11 +350,9 @@ class IntegrationLogger:
         if self._writer is not None:
             self._writer.after_fork()
         self._shipped.clear()
+        self._owner = new_id()
         self._shipper = self._make_shipper()
-        recorder = self.recorder
-        recorder.started_in = recorder.captured = recorder.discarded = 0
-        recorder.dropped.clear()
-        recorder.failures.clear()
+        self.recorder.begin_anew()
 
 
 _loggers: weakref.WeakSet[IntegrationLogger] = weakref.WeakSet()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +14,7 @@ import platformdirs
 from integration_logger.errors import ConfigurationError
 from integration_logger.redaction import Redactor
 from integration_logger.retention import Retention, read_period
+from integration_logger.shipping.child import Job
 from integration_logger.spool.segments import MAX_FRAME
 from integration_logger.spool.writer import Spool, SpoolWriter
 from integration_logger.stores import safe_url, store_from_url
@@ -21,6 +23,7 @@ from integration_logger.stores.base import Store
 LARGEST_MAX_BODY: Final = MAX_FRAME // 4
 """Two bodies of this size and all the rest of an entry are not too large for the spool."""
 
+_DAY: Final = 86_400
 _SQLITE: Final = "sqlite:///"
 _PREFIX: Final = "INTEGRATION_LOGGER_"
 
@@ -99,6 +102,34 @@ def read_redactor(redactor: Redactor | None) -> Redactor:
     if not callable(getattr(redactor, "redact", None)):
         raise ConfigurationError(f"redact takes a Redactor, not {redactor!r}")
     return redactor
+
+
+def read_seconds(name: str, value: float) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= _DAY:
+        raise ConfigurationError(f"{name} takes a number of seconds from 0 to {_DAY}, not {value!r}")
+    return value
+
+
+def read_job(ship: str | None, store: object, name: str, spool: Spool | None, retention: Retention) -> Job | None:
+    """Return what a process that ships must be told, or None where there can be none."""
+    if isinstance(store, str) and spool is not None and spool.folder is not None:
+        return Job(store=_absolute(store), name=name, folder=str(spool.folder), retention=retention.to_data())
+    if ship == "process" and store is not None:
+        raise ConfigurationError('ship="process" needs a store that is given as a URL, and a spool folder')
+    return None
+
+
+def _absolute(url: str) -> str:
+    """Return the URL with the file's path from the root: another process is in another folder."""
+    path = _sqlite_path(url)
+    return url if path is None else f"{_SQLITE}{path}"
+
+
+def threads_run() -> bool:
+    """Tell whether threads run all the time: in uWSGI without ``enable-threads`` they stand still between requests."""
+    uwsgi = sys.modules.get("uwsgi")
+    given = {} if uwsgi is None else {str(name, "latin-1") if isinstance(name, bytes) else name for name in uwsgi.opt}
+    return uwsgi is None or not {"enable-threads", "threads"}.isdisjoint(given)
 
 
 def one_of(name: str, value: Any, allowed: Sequence[Any]) -> Any:

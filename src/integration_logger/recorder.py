@@ -9,16 +9,18 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from math import inf
 from os import getpid
 from time import monotonic
 from typing import Any, Final, Protocol
 
-from msgspec.structs import force_setattr
+from msgspec.structs import force_setattr, replace
 
 from integration_logger import codec
 from integration_logger.capture import Capture, add_labels
 from integration_logger.entry import LABEL_COLUMNS, Entry
 from integration_logger.errors import ConfigurationError
+from integration_logger.health import Loss, add_loss
 from integration_logger.processors import Processor
 from integration_logger.proxies import TrustedProxies
 
@@ -26,6 +28,9 @@ logger = logging.getLogger("integration_logger")
 
 WARN_EVERY: Final = 60.0
 """Seconds between two warnings of the same sort on the logger ``integration_logger``."""
+
+KEPT_WITHIN: Final = 2.0
+"""Seconds after which a call looks after the spool itself: where threads do not run between requests."""
 
 KNOWN_METHODS: Final = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"))
 
@@ -65,6 +70,7 @@ class Recorder:
         labels: ConstantLabels | None = None,
         trusted_proxies: TrustedProxies | None = None,
         start: Callable[[], None] = lambda: None,
+        keep: Callable[[], object] = lambda: None,
     ) -> None:
         if labels is not None and not callable(labels) and not isinstance(labels, Mapping):
             raise ConfigurationError(f"labels takes a dict, or a callable that returns one, not {labels!r}")
@@ -78,16 +84,24 @@ class Recorder:
         """Begins shipping, if it has not begun; called when the host starts and with the first record."""
         self.started_in = 0
         """The process that ships; another number in a forked child, which must begin anew."""
-        self.captured = 0
+        self.keep = keep
+        """Does what is due now and then, where no thread does it."""
+        self.kept_at = inf
+        """When that was done last, by the monotonic clock of captures; infinite before the start."""
+        self.under_way: dict[str, Capture] = {}
+        """Calls that have begun and not ended, by id, the oldest first; adapters put them here."""
+        self.captured = self.captured_bytes = 0
         self.discarded = 0
         self.dropped: Counter[str] = Counter()
         """Entries lost, by reason."""
+        self.losses: Sequence[Loss] = ()
         self.failures: Counter[str] = Counter()
         """``failed``, ``redaction_failed``, ``labels_failed``."""
         self._warned: dict[str, float] = {}
 
     def record(self, capture: Capture) -> None:
         """Put a finished capture on the spool."""
+        self.under_way.pop(capture.id, None)
         if capture.discarded:
             return
         try:
@@ -108,11 +122,13 @@ class Recorder:
             dropped = self.spool.append(payload)
             if dropped is None:
                 self.captured += 1
+                self.captured_bytes += len(payload)
             else:
-                self.dropped[dropped] += 1
-                self.warn("dropped", "an entry was dropped: %s", dropped)
+                self._lost(dropped)
             if self.started_in != getpid():  # last, so that an entry is kept although nothing can be shipped
                 self.start()
+            elif capture.started > self.kept_at + KEPT_WITHIN:
+                self.keep()
         except Exception as error:
             self.failed(error)
 
@@ -146,6 +162,31 @@ class Recorder:
             self.record(capture)
         except Exception as problem:
             self.failed(problem)
+
+    def _lost(self, reason: str) -> None:
+        self.dropped[reason] += 1
+        self.losses = add_loss(self.losses, reason)
+        self.warn("dropped", "an entry was dropped: %s", reason)
+
+    def so_far(self, capture: Capture) -> Entry:
+        """Return what may be told of a call under way, redacted; never raises."""
+        try:
+            entry = capture.so_far()
+            if isinstance(self.labels, Mapping):
+                self._put_labels(entry)
+            return self.redactor.redact(entry, 0)
+        except Exception as error:
+            self.failed(error, "redaction_failed")
+            return replace(bare(capture), status="processing", has_errors=False, errors=())
+
+    def begin_anew(self) -> None:
+        """In a forked child: calls under way and counts are the parent's."""
+        self.under_way.clear()
+        self.started_in = self.captured = self.captured_bytes = self.discarded = 0
+        self.kept_at = inf
+        self.dropped.clear()
+        self.losses = ()
+        self.failures.clear()
 
     def failed(self, error: Exception, what: str = "failed") -> None:
         """Count a failure of logging and warn, at most once a minute, without a word of what was captured."""

@@ -61,7 +61,9 @@ def _ship(size: int, count: int) -> tuple[int, float, float, float]:
     with folder() as place:
         spool = _spool(place, size, count)
         store = SQLStore(f"sqlite:///{place}/log.db")
-        shipper = Shipper(store, Retention(), url=read_manifest(spool) or "", folder=spool, memory=MemoryQueue())
+        shipper = Shipper(
+            store, Retention(), url=read_manifest(spool) or "", folder=spool, memory=MemoryQueue(), owner="bench"
+        )
         store.open()
         wall, cpu = perf_counter(), process_time()
         while shipper.ship() or segments(spool):

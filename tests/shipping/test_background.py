@@ -13,9 +13,14 @@ from typing import Any
 import pytest
 
 from integration_logger.errors import StoreError
+from integration_logger.health import Health
+from integration_logger.recorder import Recorder
+from integration_logger.redaction import Redactor
 from integration_logger.retention import Retention
 from integration_logger.shipping import background as background_module
 from integration_logger.shipping.background import Background
+from integration_logger.shipping.keeper import Keeper
+from integration_logger.shipping.reporter import Reporter
 from integration_logger.shipping.shipper import INTERVAL, LONGEST_PAUSE, PURGE_EVERY, Shipper
 from integration_logger.shipping.threads import Worker
 from integration_logger.spool.memory_queue import MemoryQueue
@@ -61,6 +66,15 @@ def memory() -> MemoryQueue:
     return MemoryQueue()
 
 
+def keeper(writer: SpoolWriter | None, fsync: float | None = None) -> Keeper | None:
+    """Return a keeper of a process in which nothing is recorded."""
+    if writer is None:
+        return None
+    recorder = Recorder(writer, Redactor(), max_body=1024)
+    reporter = Reporter(recorder, "me", Health, announce_after=1)
+    return Keeper(recorder, reporter, writer=writer, memory=writer.memory, fsync=fsync)
+
+
 @pytest.fixture
 def background(store: Faulty, memory: MemoryQueue) -> Iterator[Run]:
     """Run threads until the test is over."""
@@ -68,8 +82,8 @@ def background(store: Faulty, memory: MemoryQueue) -> Iterator[Run]:
 
         def run(writer: SpoolWriter | None = None, **options: Any) -> Background:
             folder = writer and writer.folder
-            shipper = Shipper(store, Retention(), url="memory:", folder=folder, memory=memory)
-            made = Background(writer, shipper, **options)
+            shipper = Shipper(store, Retention(), url="memory:", folder=folder, memory=memory, owner="me")
+            made = Background(keeper(writer, **options), shipper)
             made.start()
             stack.callback(made.stop, 5)
             return made
@@ -175,7 +189,7 @@ def test_shipping_goes_on_after_any_error(
 def test_a_store_that_is_away_is_not_asked_all_the_time(store: Faulty, memory: MemoryQueue) -> None:
     """The pause doubles up to its bound while the store is away, and is short again afterwards."""
     memory.append(encoded()[1])
-    running = Background(None, Shipper(store, Retention(), url="memory:", folder=None, memory=memory))
+    running = Background(None, Shipper(store, Retention(), url="memory:", folder=None, memory=memory, owner="me"))
     store.error = StoreError("away")
     pauses = [running._ship() for _ in range(9)]
     assert pauses == [min(INTERVAL * 2**number, LONGEST_PAUSE) for number in range(1, 10)]
@@ -243,7 +257,7 @@ def test_threads_that_cannot_be_had(store: Faulty, memory: MemoryQueue, monkeypa
         start(thread)
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
-    running = Background(None, Shipper(store, Retention(), url="memory:", folder=None, memory=memory))
+    running = Background(None, Shipper(store, Retention(), url="memory:", folder=None, memory=memory, owner="me"))
     with pytest.raises(RuntimeError):
         running.start()
     eventually(lambda: not started[0].is_alive())
@@ -267,7 +281,7 @@ def test_a_purge_that_fails_is_told_and_tried_again(
     store: Faulty, memory: MemoryQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A purge that raises is a trouble of its own, gives its turn back, and ends no thread."""
-    shipper = Shipper(store, Retention(), url="memory:", folder=None, memory=memory)
+    shipper = Shipper(store, Retention(), url="memory:", folder=None, memory=memory, owner="me")
     running = Background(None, shipper)
     assert running._purge() < background_module.ASK_TO_PURGE_EVERY
     memory.append(encoded()[1])
@@ -292,7 +306,7 @@ def test_a_state_that_fails_is_a_trouble_of_purging(store: Faulty, memory: Memor
 
     store.state = Away()
     memory.append(encoded()[1])
-    running = Background(None, Shipper(store, Retention(), url="memory:", folder=None, memory=memory))
+    running = Background(None, Shipper(store, Retention(), url="memory:", folder=None, memory=memory, owner="me"))
     running._ship()
     running._purge()
     assert running.purging.text == "away"

@@ -18,6 +18,7 @@ from integration_logger.errors import StoreError
 from integration_logger.query import EVERYTHING, Query
 from integration_logger.retention import Retention
 from integration_logger.shipping.delivery import PROBES, Delivery
+from integration_logger.shipping.owners import Owners
 from integration_logger.stores import open_store
 from integration_logger.stores.base import Store
 from integration_logger.stores.memory import MemoryStore
@@ -49,7 +50,7 @@ def unknown() -> Exception:
 
 
 def delivery(store: Store, rejected: Path | None = None) -> Delivery:
-    return Delivery(store, Retention(), rejected, Counter())
+    return Delivery(store, Retention(), Owners(store, "me"), rejected, Counter())
 
 
 def stored(store: Store) -> dict[str, Entry]:

@@ -41,7 +41,7 @@ def shipper(folder: Path, store: MemoryStore) -> Iterator[Ship]:
     with ExitStack() as stack:
 
         def make(**options: Any) -> Shipper:
-            given = {"url": URL, "folder": folder, "memory": MemoryQueue()} | options
+            given = {"url": URL, "folder": folder, "memory": MemoryQueue(), "owner": "me"} | options
             made = Shipper(given.pop("store", store), Retention(), **given)
             stack.callback(made.close)
             return made

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from integration_logger.errors import ConfigurationError
-from integration_logger.spool.folders import MANIFEST, folder_bytes, read_manifest, tidy
+from integration_logger.spool.folders import MANIFEST, folder_bytes, folder_id, read_manifest, tidy
 from integration_logger.spool.segments import POSITION, SEGMENT_BYTES, Segment, segments
 from integration_logger.spool.writer import Spool, SpoolWriter
 from tests.spools import on_spool
@@ -150,8 +150,10 @@ def test_the_manifest_names_the_store(folder: Path, writer: SpoolWriter) -> None
     """The folder says which store its entries are for."""
     assert read_manifest(folder) is None
     writer.append(b"entry")
-    assert json.loads((folder / MANIFEST).read_bytes()) == {"store": STORE, "version": 1}
+    written = json.loads((folder / MANIFEST).read_bytes())
+    assert (written["store"], written["version"]) == (STORE, 1)
     assert read_manifest(folder) == STORE
+    assert folder_id(folder) == written["id"]
     writer.close()
 
 

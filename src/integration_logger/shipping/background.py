@@ -8,13 +8,11 @@ from time import monotonic
 from typing import Final
 
 from integration_logger.errors import StoreError
+from integration_logger.shipping.keeper import Keeper
 from integration_logger.shipping.shipper import INTERVAL, LONGEST_PAUSE, PURGE_EVERY, Shipper
 from integration_logger.shipping.threads import Worker
-from integration_logger.spool.writer import SpoolWriter
 from integration_logger.trouble import Trouble, describe
 
-KEEP_EVERY: Final = 0.1
-"""Seconds between two looks at the segment in use."""
 ASK_TO_PURGE_EVERY: Final = PURGE_EVERY / 60
 """Seconds between two tries to be the one process that purges."""
 CLAIM: Final = "purge"
@@ -23,17 +21,17 @@ CLAIM: Final = "purge"
 class Background:
     """Runs what the request path does not wait for: ``start`` it once, ``stop`` it once."""
 
-    def __init__(self, writer: SpoolWriter | None, shipper: Shipper | None, *, fsync: float | None = None) -> None:
+    def __init__(self, keeper: Keeper | None, shipper: Shipper | None, *, threads: bool = True) -> None:
         self.shipping = Trouble()
         self.purging = Trouble()
-        self._writer = writer
         self.shipper = shipper
-        self._fsync = fsync
+        self.keeper = keeper
         self._pause = INTERVAL
-        self._synced_at = self._ends_at = monotonic()
-        self._keeping = [Worker("keeper", self._keep)] if writer else []
-        self._shipping = [Worker("shipper", self._ship, self._ship_last)] if shipper else []
-        self._purging = [Worker("purger", self._purge)] if shipper else []
+        self._ends_at = monotonic()
+        self._threads = threads
+        self._keeping = [Worker("keeper", keeper.keep)] if keeper and threads else []
+        self._shipping = [Worker("shipper", self._ship, self._ship_last)] if shipper and threads else []
+        self._purging = [Worker("purger", self._purge)] if shipper and threads else []
 
     def start(self) -> None:
         """Start the threads; raises ``RuntimeError`` where the system has none left, and leaves none running."""
@@ -48,25 +46,19 @@ class Background:
         """Have the spool and the store looked at now."""
         for worker in (*self._keeping, *self._shipping):
             worker.wake()
+        if self.keeper is not None and not self._threads:
+            self.keeper.keep()
 
     def stop(self, timeout: float) -> bool:
         """Give up the segment, ship what is left and end; return whether all that took at most ``timeout`` seconds."""
         self._ends_at = monotonic() + timeout
         _stop(self._keeping, self._ends_at)
-        if self._writer is not None:
-            self._writer.close()
-        return _stop([*self._shipping, *self._purging], self._ends_at)
-
-    def _keep(self) -> float:
-        if self._writer is None:
-            return KEEP_EVERY
-        self._writer.keep()
-        if self._fsync is None:
-            return KEEP_EVERY
-        if monotonic() - self._synced_at >= self._fsync:
-            self._synced_at = monotonic()
-            self._writer.sync()
-        return min(KEEP_EVERY, self._fsync)
+        child = None
+        if self.keeper is not None:
+            self.keeper.close()
+            child = self.keeper.child
+        ended = _stop([*self._shipping, *self._purging], self._ends_at)
+        return (child is None or child.stop(max(0.0, self._ends_at - monotonic()))) and ended
 
     def _ship(self) -> float:
         shipper = self.shipper
@@ -75,6 +67,8 @@ class Background:
                 shipper.ship()
         except BaseException as error:  # whatever the store or the disk does, it is tried again
             text = str(error) if isinstance(error, StoreError) else describe(error)
+            if shipper is not None:
+                shipper.counts["shipping_errors"] += 1
             self.shipping.warn("shipping to the store failed, entries wait on the spool: %s", text)
             self._pause = min(self._pause * 2, LONGEST_PAUSE)
             return self._pause
@@ -83,7 +77,9 @@ class Background:
         return 0 if shipper is not None and shipper.more else INTERVAL
 
     def _ship_last(self) -> None:
-        """Ship the segment that was just given up, unless the store is known to be away."""
+        """Ship what was just given up, here and by processes that have gone, unless the store is known to be away."""
+        if self.shipper is not None:
+            self.shipper.look_again()
         while self.shipping.text is None and self._ship() == 0 and monotonic() < self._ends_at:
             pass
         if self.shipper is not None:

@@ -7,17 +7,22 @@ a stub of its metadata.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, overload
 
+from msgspec.structs import replace
+
 from integration_logger import codec
-from integration_logger.entry import Entry
-from integration_logger.errors import StoreError
+from integration_logger.entry import Entry, InFlight
+from integration_logger.errors import CodecError, StoreError
+from integration_logger.health import Report
 from integration_logger.ids import new_id
 from integration_logger.retention import Retention
+from integration_logger.shipping.owners import Owners
 from integration_logger.spool.aside import set_aside
-from integration_logger.stores.base import Store
+from integration_logger.stores.base import Store, abandoned
+from integration_logger.stores.reports import put_report
 
 PROBES: Final = 32
 """Parts of a batch that may fail in a row for no known reason; after that it is the store, not an entry."""
@@ -26,9 +31,12 @@ PROBES: Final = 32
 class Delivery:
     """Puts entries into a store."""
 
-    def __init__(self, store: Store, retention: Retention, rejected: Path | None, counts: Counter[str]) -> None:
+    def __init__(
+        self, store: Store, retention: Retention, owners: Owners, rejected: Path | None, counts: Counter[str]
+    ) -> None:
         self.store = store
         self.retention = retention
+        self.owners = owners
         self.rejected = rejected
         """Folder for what cannot be stored; None where there is no disk."""
         self.counts = counts
@@ -52,16 +60,38 @@ class Delivery:
             raise
 
     def _write(self, payloads: Sequence[bytes]) -> None:
+        entries = [payload for payload in payloads if not codec.is_report(payload)]
+        reports = self._reports(payloads) if len(entries) < len(payloads) else []
+        news = {entry.id: InFlight(owner=r.owner, entry=self._date(entry)) for r in reports for entry in r.in_flight}
+        ended = {id for report in reports for id in report.ended}
+        for owner in {row.owner for row in news.values()}:
+            self.owners.vouch(owner)
         try:
-            self.store.write(_Unread(payloads, self.retention))
-        except StoreError as error:
-            if not error.data_error:
-                raise
-            self._write_what_can_be(payloads, error)
+            self.store.write(_Unread(entries, self.retention), in_flight=news.values(), ended=ended)
         except Exception as error:
-            self._write_what_can_be(payloads, error)
+            if isinstance(error, StoreError) and not error.data_error:
+                raise
+            if entries:
+                self._write_what_can_be(entries, error)
+            self._write_in_flight(news.values(), ended)
         else:
-            self.counts["shipped"] += len(payloads)
+            self.counts["shipped"] += len(entries)
+        for report in {report.owner: report for report in reports}.values():
+            put_report(self.store.state, report)
+
+    def _reports(self, payloads: Sequence[bytes]) -> list[Report]:
+        found = []
+        for payload in filter(codec.is_report, payloads):
+            try:
+                found.append(codec.decode_report(payload))
+            except CodecError:
+                self._set_aside(payload, new_id())
+        return found
+
+    def _date(self, entry: Entry) -> Entry:
+        """Date a call in flight by what it will be if its process never ends it."""
+        dated = self.retention.date(abandoned(entry))
+        return replace(entry, expires_at=dated.expires_at, bodies_expire_at=dated.bodies_expire_at)
 
     def _read(self, payload: bytes) -> Entry | None:
         try:
@@ -85,6 +115,16 @@ class Delivery:
             self._write_stub(entry)
             self._set_aside(codec.encode(entry), entry.id)
         self.counts["shipped"] += len(entries) - len(refused)
+
+    def _write_in_flight(self, rows: Iterable[InFlight], ended: Collection[str]) -> None:
+        """Write calls in flight one by one; of one that is refused only the end will be seen."""
+        for row in rows:
+            try:
+                self.store.write([], in_flight=[row])
+            except Exception as error:
+                if isinstance(error, StoreError) and not error.data_error:
+                    raise
+        self.store.write([], ended=ended)
 
     def _write_stub(self, entry: Entry) -> bool:
         """Store what is known of a refused entry; return whether the store took it, or said why not."""

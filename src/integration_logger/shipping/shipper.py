@@ -11,15 +11,18 @@ from collections import Counter
 from contextlib import suppress
 from operator import attrgetter
 from pathlib import Path
-from time import monotonic
+from time import monotonic, time
 from typing import Final
 
 from integration_logger.descriptors import Descriptor
 from integration_logger.errors import StoreError
 from integration_logger.retention import Retention
+from integration_logger.shipping.account import Account
 from integration_logger.shipping.delivery import Delivery
-from integration_logger.spool.folders import read_manifest, tidy
+from integration_logger.shipping.owners import Owners
+from integration_logger.spool.folders import folder_id, read_manifest, tidy
 from integration_logger.spool.memory_queue import MemoryQueue
+from integration_logger.spool.presence import forget, present
 from integration_logger.spool.segments import SegmentReader, segments
 from integration_logger.stores.base import Store
 
@@ -33,6 +36,8 @@ PURGE_EVERY: Final = 3600.0
 TURN: Final = 1.0
 """Seconds after which ``ship`` returns although more is left."""
 TIDY_EVERY: Final = 60.0
+LOOK_EVERY: Final = 1.0
+"""Seconds between two looks at which processes are there."""
 LOCK: Final = "ship.lock"
 
 
@@ -47,6 +52,7 @@ class Shipper:
         url: str,
         folder: Path | None,
         memory: MemoryQueue,
+        owner: str,
         counts: Counter[str] | None = None,
     ) -> None:
         self.store = store
@@ -55,14 +61,23 @@ class Shipper:
         self.folder = folder
         self.memory = memory
         self.counts = Counter() if counts is None else counts
-        """``shipped``, ``rejected``, ``corrupt``."""
+        """``shipped``, ``rejected``, ``corrupt``, ``shipping_errors``."""
         self.more = False
         """The last turn left entries for the next one."""
         self.backlog = 0
         """Bytes that the last turn saw and did not ship."""
         self.newer: set[Path] = set()
         """Segments that only a newer version can read."""
-        self._delivery = Delivery(store, retention, folder and folder / "rejected", self.counts)
+        self.owner = owner
+        """The process that has the memory."""
+        self._owners = Owners(store, owner)
+        self._account = Account(store, self.counts)
+        self._clear_at = monotonic()
+        """When nothing waited, the last time."""
+        self._looked_at = -LOOK_EVERY
+        self._here: dict[str, bool] = {}
+        """Processes that use the folder, and whether they live."""
+        self._delivery = Delivery(store, retention, self._owners, folder and folder / "rejected", self.counts)
         self._readers: dict[Path, SegmentReader] = {}
         self._left: list[Path] = []
         """Segments that the last turn did not get to, the oldest at the end."""
@@ -75,6 +90,16 @@ class Shipper:
         return self._delivery.opened and (self.folder is None or self._lock is not None)
 
     @property
+    def behind(self) -> float:
+        """Seconds that the oldest entry has been waiting for, at most."""
+        return monotonic() - self._clear_at if self.backlog or self.more else 0.0
+
+    @property
+    def has_folder(self) -> bool:
+        """Whether this is the shipper that works for the folder."""
+        return self._lock is not None
+
+    @property
     def deleted(self) -> bool:
         """Whether it reads segments that somebody has deleted; nobody else can ship those."""
         return any(reader.deleted for reader in [*self._readers.values()])
@@ -85,14 +110,27 @@ class Shipper:
         Raises ``StoreError`` while the store is away, and ``OSError`` where a segment cannot be read. Everything
         stays where it is then.
         """
+        try:
+            return self._ship()
+        except Exception:
+            self._owners.store_failed()
+            raise
+
+    def _ship(self) -> int:
         ends_at = monotonic() + TURN
         self.more = False
         shipped = self._ship_memory()
         if self.folder is not None:
             mine = self._take_folder(self.folder)
+            self._look_for_owners(self.folder if mine else None)
             shipped += self._ship_segments(segments(self.folder) if mine else [], ends_at)
             if mine:
                 self._delivery.open()  # a store that is away shall be known before there is anything to ship
+                self._close_gone(self.folder)
+        self._clear_at = self._clear_at if self.backlog or self.more else monotonic()
+        if self._delivery.opened:
+            self._owners.renew({self.owner, *self._here})
+            self._account.tell(self._owners.vouching, self.backlog + self.memory.bytes, self.behind)
         return shipped
 
     def _ship_memory(self) -> int:
@@ -101,6 +139,28 @@ class Shipper:
         self.memory.remove(payloads)
         self.more = len(payloads) == BATCH
         return len(payloads)
+
+    # --- processes ----------------------------------------------------------------------------------
+
+    def _look_for_owners(self, folder: Path | None) -> None:
+        """See now and then who is there; before the segments, so that all of a process that has gone are seen, too."""
+        if folder is None:
+            self._here = {}
+        elif monotonic() - self._looked_at >= LOOK_EVERY:
+            self._looked_at = monotonic()
+            self._here = present(folder)
+
+    def look_again(self) -> None:
+        """Have the next turn see at once who is there."""
+        self._looked_at = -LOOK_EVERY
+
+    def _close_gone(self, folder: Path) -> None:
+        """End what processes left in flight who have gone, once all that they wrote is stored: it may have ended."""
+        gone = [owner for owner, lives in self._here.items() if not lives]
+        if gone and not self.more and not any(reader.writer_dead for reader in self._readers.values()):
+            self._owners.close(gone)
+            forget(folder, gone)
+            self._here = {owner: True for owner, lives in self._here.items() if lives}
 
     # --- segments -----------------------------------------------------------------------------------
 
@@ -194,6 +254,8 @@ class Shipper:
             lock = Descriptor(folder / LOCK, os.O_RDWR | os.O_CREAT)
             if lock.lock():
                 self._lock, self._tidied_at = lock, -TIDY_EVERY
+                self._owners.vouching = folder_id(folder) or self.owner
+                self._clear_at -= _age(folder)
         if self._lock is not None and monotonic() - self._tidied_at >= TIDY_EVERY:
             self._tidied_at = monotonic()
             with suppress(OSError):  # what cannot be tidied is in nobody's way
@@ -208,3 +270,9 @@ class Shipper:
         if self._lock is not None:
             self._lock.close()
             self._lock = None
+
+
+def _age(folder: Path) -> float:
+    """Return how many seconds ago the oldest segment was begun; the name of each begins with that time (UUIDv7)."""
+    oldest = segments(folder)[:1]
+    return max(0.0, time() - int(oldest[0].stem.replace("-", "")[:12], 16) / 1000) if oldest else 0.0

@@ -28,18 +28,27 @@ def claim_folder(folder: Path, store: str) -> None:
 
 def read_manifest(folder: Path) -> str | None:
     """Return which store a spool folder is for, or None where it does not say."""
+    return _read(folder, "store")
+
+
+def folder_id(folder: Path) -> str | None:
+    """Return the UUID of a spool folder, which no other folder on any machine has; None where it does not say."""
+    return _read(folder, "id")
+
+
+def _read(folder: Path, name: str) -> str | None:
     try:
-        store = json.loads((folder / MANIFEST).read_bytes()).get("store")
+        found = json.loads((folder / MANIFEST).read_bytes()).get(name)
     except (OSError, ValueError, AttributeError):
         return None
-    return store if isinstance(store, str) else None
+    return found if isinstance(found, str) else None
 
 
 def _write_manifest(folder: Path, store: str) -> None:
     """Put the manifest there whole, and only if no other process does so at the same time."""
     draft = folder / f".{MANIFEST}-{new_id()}"
     try:
-        write_private(draft, json.dumps({"store": store, "version": 1}).encode())
+        write_private(draft, json.dumps({"store": store, "id": new_id(), "version": 1}).encode())
         try:
             os.link(draft, folder / MANIFEST)
         except FileExistsError:

@@ -17,6 +17,7 @@ from integration_logger.descriptors import Descriptor
 from integration_logger.errors import ConfigurationError
 from integration_logger.spool.folders import claim_folder, folder_bytes
 from integration_logger.spool.memory_queue import MemoryQueue
+from integration_logger.spool.presence import Presence
 from integration_logger.spool.segments import MAX_FRAME, SEGMENT_BYTES, Segment, frame, shipped_to
 from integration_logger.trouble import Trouble, describe
 
@@ -28,6 +29,8 @@ GRANT_BYTES: Final = 256 * 1024
 """What a process may write before it measures the folder again, where the folder is nearly full."""
 FULL_SECONDS: Final = 0.05
 """Pause before a folder that is full is measured again."""
+FULL_FOR: Final = 1.0
+"""Seconds for which a spool that had no room counts as full."""
 SAVED_AT_ONCE: Final = 1000
 """Entries that are put back from memory to the spool in one go."""
 
@@ -78,6 +81,7 @@ class SpoolWriter:
         """Bytes that may be written before the folder is measured again."""
         self._sealed: list[tuple[Path, int]] = []
         """Former segments that may not be shipped yet, and where they end."""
+        self._presence: Presence | None = None
         self._unsynced: list[Descriptor] = []
         """Former segments since the last sync, where there are syncs."""
 
@@ -103,6 +107,21 @@ class SpoolWriter:
         except OSError as error:
             self._fail(segment, error)
         return self.memory.append(payload)
+
+    def append_report(self, payload: bytes, owner: str) -> None:
+        """Append what this process says of itself, in a full spool too: that it is full shall be known."""
+        with suppress(OSError):
+            claim_folder(self.folder, self.store)
+            if self._presence is None:
+                self._presence = Presence(self.folder, owner)
+            self._presence.show()
+        self._room = max(self._room, len(frame(payload)))
+        self.append(payload)
+
+    @property
+    def full(self) -> bool:
+        """Whether the spool had no room lately."""
+        return monotonic() < self._measure_at + FULL_FOR
 
     @property
     def durable(self) -> bool:
@@ -270,6 +289,8 @@ class SpoolWriter:
             spare, self._spare = self._spare, None
         if spare is not None:
             spare.discard()
+        if self._presence is not None:
+            self._presence.end()
 
     def after_fork(self) -> None:
         """In a forked child: leave the parent's segments alone and begin anew; their files are closed by now."""

@@ -1,0 +1,89 @@
+"""The program that ships a spool folder: the child of a logger, or ``integration-logger ship``."""
+
+from __future__ import annotations
+
+import logging
+import os
+import select
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from time import monotonic
+from typing import Final
+
+import msgspec
+
+from integration_logger.ids import new_id
+from integration_logger.retention import Retention
+from integration_logger.shipping.background import Background
+from integration_logger.shipping.child import Job
+from integration_logger.shipping.shipper import Shipper
+from integration_logger.spool.memory_queue import MemoryQueue
+from integration_logger.stores import store_from_url
+
+PATIENCE: Final = 3.0
+"""Seconds that a child waits for the folder before it leaves it to another shipper."""
+LAST_SECONDS: Final = 5.0
+"""How long it ships on when it has been told to end; the rest waits for the next shipper."""
+LOOK_EVERY: Final = 0.5
+NICENESS: Final = 10
+
+
+def make_shipper(job: Job) -> Shipper:
+    """Return a shipper for the folder, nothing of which is opened yet."""
+    folder, retention = Path(job.folder), Retention.from_data(job.retention)
+    store = store_from_url(job.store)
+    return Shipper(store, retention, url=job.name, folder=folder, memory=MemoryQueue(), owner=new_id())
+
+
+def run(shipper: Shipper, go_on: Callable[[], bool]) -> None:
+    """Ship as long as ``go_on`` returns True, and then what is left for some seconds."""
+    background = Background(None, shipper)
+    background.start()
+    try:
+        while go_on():
+            pass
+    finally:
+        background.stop(LAST_SECONDS)
+        shipper.store.close()
+
+
+def main() -> None:
+    """Ship until the parent has gone, or another shipper has the folder."""
+    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
+    job = read_job(Path(sys.argv[1]))
+    with suppress(OSError):
+        os.nice(NICENESS)
+    shipper, ending, began = make_shipper(job), Ending(), monotonic()
+
+    def go_on() -> bool:
+        parent_gone = select.select([sys.stdin], [], [], LOOK_EVERY)[0]
+        return not (parent_gone or ending.asked) and (shipper.has_folder or monotonic() - began < PATIENCE)
+
+    run(shipper, go_on)
+
+
+def read_job(path: Path) -> Job:
+    """Return what the parent wrote down, and delete it: it holds a password."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Job)
+    finally:
+        path.unlink(missing_ok=True)
+
+
+class Ending:
+    """Whether somebody has asked this process to end."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._ask)
+
+    def _ask(self, *_: object) -> None:
+        self.asked = True
+
+
+if __name__ == "__main__":
+    main()
