@@ -96,45 +96,38 @@ class _Masking:
         rules = self._rules
         if (route := entry.route) and rules.hidden_in[route] and entry.url:
             force_setattr(entry, "url", self._text(entry.url, "url", partial(self._route_edits, route)))
-        request, response = entry.request, entry.response
         parts = [_texts(entry)]
-        together: list[tuple[str, Message]] = []
-        if request is not None:
-            self._take(request, "request", parts, together)
-        if response is not None:
-            self._take(response, "response", parts, together)
+        together: list[tuple[str, Message, bytes]] = []
+        for half, message in (("request", entry.request), ("response", entry.response)):
+            if message is None:
+                continue
+            if raw := message.raw_headers:
+                names, values = zip(*raw, strict=True)
+                hidden = rules.names.hidden_headers[names]
+                parts += self._without(message, half, hidden, values) if hidden else values
+            if body := message.body:
+                if len(body) <= self._small and not message.truncated and bodies.plain[message.content_type or ""]:
+                    together.append((half, message, body))
+                else:
+                    self._body(message, half)
         heads = len(parts)
-        parts += [message.body or b"" for _, message in together]
+        for _, _, body in together:
+            parts.append(body)
         data = _APART.join(parts)
         if (hits := rules.hits(data)) or b"\0" in data:
             self._suspect(entry, hits, [_APART.join(parts[:heads]), *parts[heads:]], together)
         if entry.errors or entry.labels or entry.traceback or entry.variables is not None or entry.run is not None:
             self._data(entry)
 
-    def _take(self, message: Message, half: str, parts: list[bytes], together: list[tuple[str, Message]]) -> None:
-        """Mask the headers that are sensitive by name, and add to the parts the values of all others.
-
-        A small body joins ``together``, what is scanned with them; any other is masked at once.
-        """
-        if raw := message.raw_headers:
-            names, values = zip(*raw, strict=True)
-            hidden = self._rules.names.hidden_headers[names]
-            parts += self._without(message, half, hidden, values) if hidden else values
-        if body := message.body:
-            if len(body) <= self._small and not message.truncated and bodies.plain[message.content_type or ""]:
-                together.append((half, message))
-            else:
-                self._body(message, half)
-
     def _suspect(
-        self, entry: Entry, hits: Sequence[Hit], parts: list[bytes], together: list[tuple[str, Message]]
+        self, entry: Entry, hits: Sequence[Hit], parts: list[bytes], together: list[tuple[str, Message, bytes]]
     ) -> None:
         """Mask what the hits prove to be secret in the parts: the head of the entry, and bodies."""
         head, *rest = _shares(hits, parts)
         if head:
             self._head(entry)
-        for (half, message), share in zip(together, rest, strict=True):
-            if share or b"\0" in (message.body or b""):  # text of two bytes a character shows nothing to the scan
+        for (half, message, body), share in zip(together, rest, strict=True):
+            if share or b"\0" in body:  # text of two bytes a character shows nothing to the scan
                 self._body(message, half, share)
 
     def _data(self, entry: Entry) -> None:
