@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING
 
 from integration_logger.adapters.asgi_call import Call, Receive, Send
-from integration_logger.adapters.asgi_scope import Scope
-from integration_logger.adapters.inbound import KEY, Middleware, report
+from integration_logger.adapters.asgi_scope import KEY, Scope
+from integration_logger.adapters.inbound import Middleware, report
 from integration_logger.adapters.paths import Patterns
 from integration_logger.context import current
 

@@ -8,8 +8,8 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from integration_logger.adapters import asgi_scope
-from integration_logger.adapters.asgi_scope import Scope
-from integration_logger.adapters.inbound import KEY, InboundCall, report
+from integration_logger.adapters.asgi_scope import KEY, Scope
+from integration_logger.adapters.inbound import InboundCall, report
 from integration_logger.capture import Capture
 
 if TYPE_CHECKING:
@@ -37,8 +37,9 @@ class Call(InboundCall):
             scope["headers"] = headers = list(headers)
         client = scope.get("client")
         header = self.asked(scope["method"], scope.get("http_version"), client and client[0], headers)
-        self.capture.host, self.capture.url = asgi_scope.address(scope, header(b"host"))
-        scope[KEY] = self.capture
+        capture = self.capture
+        capture.host, capture.url = asgi_scope.address(scope, header(b"host"))
+        scope[KEY] = middleware.recorder.under_way[capture.id] = capture
 
     async def receive(self) -> ASGIMessage:
         """Pass on what the server received."""

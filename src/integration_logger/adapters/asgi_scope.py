@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping
-from typing import Any
+from typing import Any, Final
 
 from integration_logger.adapters.inbound import full_url, quoted
 
 Scope = MutableMapping[str, Any]
+
+KEY: Final = "integration_logger"
+"""Where the capture lies in the scope, for the log browser to leave itself out."""
 
 
 def address(scope: Scope, host: bytes | None) -> tuple[str | None, str]:

@@ -19,8 +19,6 @@ from integration_logger.errors import ConfigurationError
 if TYPE_CHECKING:
     from integration_logger.recorder import Recorder
 
-KEY: Final = "integration_logger"
-"""Where the capture lies in the scope or environ, for the log browser to leave itself out."""
 MAX_CONTENT_TYPE: Final = 255
 """Bytes looked at of a Content-Type; what is known of each is remembered."""
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from integration_logger.adapters import wsgi_environ
-from integration_logger.adapters.inbound import KEY, Middleware, report
+from integration_logger.adapters.inbound import Middleware, report
 from integration_logger.adapters.paths import Patterns
 from integration_logger.adapters.wsgi_call import Call, StartResponse
-from integration_logger.adapters.wsgi_environ import Environ
+from integration_logger.adapters.wsgi_environ import KEY, Environ
 from integration_logger.context import current
 
 if TYPE_CHECKING:

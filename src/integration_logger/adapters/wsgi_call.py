@@ -8,8 +8,8 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from integration_logger.adapters import wsgi_environ
-from integration_logger.adapters.inbound import KEY, InboundCall, report
-from integration_logger.adapters.wsgi_environ import Environ
+from integration_logger.adapters.inbound import InboundCall, report
+from integration_logger.adapters.wsgi_environ import KEY, Environ
 from integration_logger.adapters.wsgi_input import Input
 from integration_logger.capture import Capture
 from integration_logger.context import current
@@ -47,14 +47,15 @@ class Call(InboundCall):
             environ.get("REMOTE_ADDR") or None,
             wsgi_environ.request_headers(environ),
         )
-        self.capture.host, self.capture.url = wsgi_environ.address(environ, header(b"host"))
+        capture = self.capture
+        capture.host, capture.url = wsgi_environ.address(environ, header(b"host"))
         length = header(b"content-length") or b""
         self.length = int(length) if length.isdigit() else -1
         environ["wsgi.input"] = self.input = Input(environ["wsgi.input"], self.received)
-        environ[KEY] = self.capture
         self.wrap_inner: Any = environ.get(FILE_WRAPPER)
         if self.wrap_inner is not None and not isinstance(self.wrap_inner, type):
             environ[FILE_WRAPPER] = self._wrap_file
+        environ[KEY] = middleware.recorder.under_way[capture.id] = capture
 
     def received(self, data: bytes, ended: bool) -> None:
         """Note a part of the request's body that the app has read; never raises."""
@@ -192,12 +193,12 @@ class Call(InboundCall):
             except Exception as error:
                 report(self.middleware.recorder, error)
 
-    def raised(self, error: Exception) -> None:
-        """Note the exception that ended the call; an answer of which nothing was sent is not the client's."""
+    def _failed(self, error: BaseException | None) -> None:
         capture = self.capture
-        if capture.first_byte is None:
+        if error is not None and not self.disconnected and capture.first_byte is None:
+            # of an answer that was begun and not sent the server sends nothing
             capture.status_code = capture.response_headers = capture.response_body = None
-        super().raised(error)
+        super()._failed(error)
 
     def record(self) -> None:
         """Write the entry, and let go of the environ, which would otherwise hold itself."""
