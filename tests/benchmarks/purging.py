@@ -96,13 +96,19 @@ def fill(store: SQLStore, entries: int, has_expired: Callable[[int, int], bool])
     rng = random.Random(1)
     pool = [make_entry(rng, body_size=BODY) for _ in range(4000)]
     for start in range(0, entries, FILL):
-        store.write([renewed(rng.choice(pool), has_expired(place, entries)) for place in range(start, start + FILL)])
+        store.write(
+            [
+                renewed(rng.choice(pool), place - entries, has_expired(place, entries))
+                for place in range(start, start + FILL)
+            ]
+        )
 
 
-def renewed(entry: Entry, expired: bool) -> Entry:
-    id = new_id()
+def renewed(entry: Entry, place: int, expired: bool) -> Entry:
+    """Return the entry as another call, of ten a second."""
+    id, started_at = new_id(), NOW + timedelta(seconds=place / 10)
     expires_at = NOW + timedelta(days=-1 if expired else 30)
-    return msgspec.structs.replace(entry, id=id, transaction_id=id, expires_at=expires_at)
+    return msgspec.structs.replace(entry, id=id, transaction_id=id, started_at=started_at, expires_at=expires_at)
 
 
 # --- those beside it ----------------------------------------------------------------------------------
@@ -145,7 +151,7 @@ def write(url: str, pipe: Connection) -> None:
     rng = random.Random(2)
     pool = [make_entry(rng, body_size=BODY) for _ in range(1000)]
     with closing(SQLStore(url)) as store:
-        repeat(pipe, lambda: store.write([renewed(entry, False) for entry in rng.choices(pool, k=BATCH)]))
+        repeat(pipe, lambda: store.write([renewed(entry, 0, False) for entry in rng.choices(pool, k=BATCH)]))
 
 
 def read(url: str, pipe: Connection) -> None:

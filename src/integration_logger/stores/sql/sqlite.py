@@ -23,7 +23,8 @@ from integration_logger.stores.sql.forks import ForkGate
 from integration_logger.stores.sql.schema import entries, metadata
 
 BUSY: Final = 10.0  # seconds to wait for another writer
-_SHRINK_PAGES: Final = 500  # given back in one transaction, so that writers wait for milliseconds only
+_SHRINK_PAGES: Final = 250  # given back in one transaction, so that writers wait for milliseconds only
+_GAP: Final = 0.03  # seconds between two transactions of maintenance: longer than who waits for a lock sleeps
 _CLOCK: Final = text("SELECT CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)")
 _DATA_ERRORS: Final = (sqlite3.DataError, sqlite3.IntegrityError, sqlite3.InterfaceError)
 
@@ -117,10 +118,17 @@ class SQLite:
     def turn(self) -> Iterator[Connection]:
         """A writing transaction of maintenance, after which the others have as much time as it took.
 
-        They poll for the lock: who takes it again at once would starve them.
+        They poll for the lock: who takes it again at once would starve them. What was changed goes from the WAL to
+        the file at once, or a writer would have to see to that.
         """
-        with _giving_way(), self.write() as connection:
-            yield connection
+        with _giving_way():
+            with self.write() as connection:
+                yield connection
+            self._checkpoint()
+
+    def _checkpoint(self) -> None:
+        with self._gate, _translated(), self._engine.connect() as connection:
+            _driver(connection).execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     # What runs for every entry goes to the driver as text and tuples: that costs half of SQLAlchemy's way.
 
@@ -172,8 +180,6 @@ class SQLite:
         before = None
         while (free := self._shrink_some()) and free != before:
             before = free
-        with self._gate, _translated(), self._engine.connect() as connection:
-            _driver(connection).execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def _shrink_some(self) -> int:
         """Give some free pages back; return how many are left."""
@@ -182,6 +188,7 @@ class SQLite:
             if _free_pages(driver):
                 # executescript: elsewhere the pragma is not stepped through and frees a single page
                 driver.executescript(f"PRAGMA incremental_vacuum({_SHRINK_PAGES})")
+                driver.execute("PRAGMA wal_checkpoint(PASSIVE)")
             return _free_pages(driver)
 
     def close(self) -> None:
@@ -260,7 +267,7 @@ def _pragma(connection: Connection, name: str) -> int:
 def _giving_way() -> Iterator[None]:
     start = time.monotonic()
     yield
-    time.sleep(time.monotonic() - start)
+    time.sleep(max(time.monotonic() - start, _GAP))
 
 
 @contextmanager
