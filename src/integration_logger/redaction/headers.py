@@ -16,7 +16,8 @@ _SCHEME: Final = re.compile(
     rb"\s*(?:basic|bearer|digest|negotiate|token|apikey|aws4-hmac-sha256)\s+(?=\S)", re.IGNORECASE
 )
 
-_COOKIE: Final = re.compile(rb"=(?=[^;]*+[^;\s])[^;]*+")
+_COOKIE: Final = re.compile(rb"=[^;\s][^;]*+")
+_MASKED_COOKIE: Final = b"=" + MASK
 
 
 def mask(name: bytes, value: bytes) -> bytes:
@@ -30,7 +31,7 @@ def mask(name: bytes, value: bytes) -> bytes:
 def _mask_cookies(value: bytes, *, only_first: bool) -> bytes:
     """Mask the values of cookies; what follows the first of Set-Cookie are attributes, and no secrets."""
     first, separator, attributes = value.partition(b";") if only_first else (value, b"", b"")
-    masked, count = _COOKIE.subn(b"=" + MASK, first)
+    masked, count = _COOKIE.subn(_MASKED_COOKIE, first)
     if count == first.count(b";") + 1:  # each has a name and a value, as nearly always
         return masked + separator + attributes
     if b"=" not in first:
