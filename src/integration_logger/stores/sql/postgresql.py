@@ -6,7 +6,7 @@ import os
 import re
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any, Final, TypeVar, cast
 from urllib.parse import urlsplit
@@ -24,7 +24,7 @@ from integration_logger.stores import safe_url
 from integration_logger.stores.sql.blocks import unfinished
 from integration_logger.stores.sql.database import Row
 from integration_logger.stores.sql.footprint import estimate
-from integration_logger.stores.sql.schema import counter, entries, metadata, payloads
+from integration_logger.stores.sql.schema import counter, entries, metadata, minutes, payloads, terms
 
 CONNECT: Final = 5  # seconds to wait for a connection
 LOCK: Final = 10  # for another writer
@@ -166,7 +166,10 @@ class PostgreSQL:
         return min(self.size(connection), estimate(connection, unfinished(self.last_seq(connection))))
 
     def shrink(self) -> None:
-        """Does nothing: the server uses the space again."""
+        """Have what was freed used again, and given back where a table ends with it; the server does the rest later."""
+        with suppress(StoreError), self._translated(), self._engine.connect() as connection:
+            for table in (entries, payloads, terms, minutes):
+                _driver(connection).execute(f"VACUUM {table.name}")
 
     def close(self) -> None:
         self._engine.dispose()
@@ -225,6 +228,9 @@ def read_options(url: str) -> dict[str, Any]:
 
 class _Connection(psycopg.Connection[Any]):
     """A connection that does not wait for ever: one to a suspended server looks as if all were well."""
+
+    def __del__(self, *_: object) -> None:
+        """Say nothing: connections of the pool end with the process, and inherited ones are the parent's."""
 
     def wait(self, gen: PQGen[T], *args: Any, **options: Any) -> T:
         return super().wait(self._impatient(gen), *args, **options)

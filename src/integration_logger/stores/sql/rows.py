@@ -189,7 +189,7 @@ _HIGHEST: Final = 2**63 - 1
 def storable(entry: Entry) -> Entry:
     """Return the entry with everything replaced that cannot be stored: better an altered entry than none.
 
-    Lone surrogates become U+FFFD, integers beyond 64 bits the nearest one or text, other numbers that are
+    Lone surrogates and NUL become U+FFFD, integers beyond 64 bits the nearest one or text, other numbers that are
     none are left out, a time without zone is taken for UTC.
     """
     return _storable_struct(entry)
@@ -209,6 +209,8 @@ def _storable_field(value: Any) -> Any:
         return None
     if isinstance(value, datetime) and value.tzinfo is None:
         return value.replace(tzinfo=UTC)
+    if isinstance(value, str):
+        value = value.replace("\0", "\ufffd")  # in a column; within JSON it is written otherwise
     return _storable_value(value)
 
 

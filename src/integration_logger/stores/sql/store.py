@@ -61,12 +61,17 @@ class SQLStore:
             return
         try:
             self._write(entries, begun, ended)
-        except _UNSTORABLE:
-            whole = [msgspec.structs.replace(row, entry=storable(row.entry)) for row in begun]
-            try:
-                self._write([*map(storable, entries)], whole, ended)
-            except _UNSTORABLE as error:
-                raise StoreError(str(error), data_error=True) from error
+        except (*_UNSTORABLE, StoreError) as error:
+            if isinstance(error, StoreError) and not error.data_error:
+                raise
+            self._write_storable(entries, begun, ended)
+
+    def _write_storable(self, entries: Sequence[Entry], begun: Sequence[InFlight], ended: Iterable[str]) -> None:
+        whole = [msgspec.structs.replace(row, entry=storable(row.entry)) for row in begun]
+        try:
+            self._write([*map(storable, entries)], whole, ended)
+        except _UNSTORABLE as error:
+            raise StoreError(str(error), data_error=True) from error
 
     def _write(self, entries: Sequence[Entry], begun: Sequence[InFlight], ended: Iterable[str]) -> None:
         batch, rows = [*map(prepare, entries)], [*map(prepare_in_flight, begun)]
@@ -77,7 +82,7 @@ class SQLStore:
         left = select(schema.in_flight.c.entry).where(schema.in_flight.c.owner.in_(owners))
         with self._database.write() as connection:
             begun = [*map(codec.decode, connection.scalars(left))]
-            add(self._database, connection, [prepare(abandoned(entry)) for entry in begun])
+            add(self._database, connection, [prepare(storable(abandoned(entry))) for entry in begun])
         return len(begun)
 
     def owners(self) -> list[str]:

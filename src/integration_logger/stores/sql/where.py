@@ -26,7 +26,7 @@ def where(query: Query) -> Iterator[ColumnElement[bool]]:
     """Yield conditions that every match fulfils."""
     for column, names in ((_column.tenant, query.scope.tenants), (_column.application, query.scope.applications)):
         if isinstance(names, frozenset):
-            yield column.in_(sorted(names))
+            yield column.in_(sorted(name for name in names if "\0" not in name))
     if not (query.scope.audit and query.wants_audit):
         yield _column.kind != "audit"
     if query.since is not None:
@@ -42,6 +42,8 @@ def where(query: Query) -> Iterator[ColumnElement[bool]]:
 
 
 def _test(field: str, value: str, negated: bool) -> ColumnElement[bool]:
+    if "\0" in value:
+        return false()  # stored nowhere, and no text that PostgreSQL would compare
     if field == "outcome":
         return _column.status == STATUSES_BY_OUTCOME[value]
     if field == "has_errors":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
+from hashlib import blake2b
 from operator import itemgetter
 from typing import Final, NamedTuple
 
@@ -19,6 +20,7 @@ from integration_logger.stores.sql.rows import id_bytes, to_row
 from integration_logger.stores.sql.schema import entries, in_flight, minutes, payloads
 
 _IDS: Final = 1000  # in one statement
+_LONGEST: Final = 200  # characters of a name that is a key as it is
 
 MinuteKey = tuple[int, str, str, str, str]
 
@@ -157,8 +159,10 @@ def _minutes(rows: Iterable[Row]) -> Counter[MinuteKey]:
 
 
 def name_key(name: str | None) -> str:
-    """Return a name as a part of a key, which takes no null."""
-    return "-" if name is None else f"+{name}"
+    """Return a name as a part of a key, which takes no null, and nothing that is too long for an index."""
+    if name is None:
+        return "-"
+    return f"+{name}" if len(name) <= _LONGEST else f"#{blake2b(name.encode()).hexdigest()}"
 
 
 ANY: Final = "*"
