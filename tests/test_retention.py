@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from integration_logger import ConfigurationError, Retention, Rule
-from integration_logger.retention import read_period
+from integration_logger.retention import read_period, read_size
 from tests.factories import make_entry
 
 DAY = timedelta(days=1)
@@ -151,3 +151,57 @@ def test_retention_crosses_to_another_process() -> None:
     for fields in cases:
         entry = make_entry(**fields)
         assert read.date(entry) == given.date(entry)
+
+
+def test_a_rule_that_never_matches_changes_nothing() -> None:
+    """Neither a value that no entry has, nor one of another type, nor one that a rule before it takes."""
+    rules = [
+        Rule("1 day", host="nowhere"),
+        Rule("1 day", status_code="404"),
+        Rule("2 days"),
+        Rule("3 days", kind="call"),
+    ]
+    assert kept(Retention(rules=rules), status_code=404, kind="call") == (2 * DAY, None)
+
+
+def test_rules_have_a_fingerprint() -> None:
+    """It is the same for the same rules, however they are written, and whatever the bounds are."""
+    retention = Retention("14 days", errors="60 days", bodies="1 day", rules=[Rule("1 week", host="a", kind="call")])
+    same = Retention(
+        "2 weeks",
+        bodies=DAY,
+        rules=[Rule("7 days", kind="call", host="a"), Rule("60 days", bodies="24 hours", outcome="error")],
+        max_rows=1,
+        max_bytes=None,
+    )
+    others = [
+        Retention("14 days", errors="60 days", bodies="1 day"),
+        Retention("14 days", errors="60 days", rules=[Rule("1 week", host="a", kind="call")]),
+        Retention("14 days", errors="60 days", bodies="1 day", rules=[Rule("1 week", host="b", kind="call")]),
+        Retention("14 days", bodies="1 day", rules=[Rule("1 week", host="a", kind="call")]),
+    ]
+    assert retention.fingerprint == same.fingerprint == Retention.from_data(retention.to_data()).fingerprint
+    assert len({each.fingerprint for each in (retention, *others)}) == 5
+
+
+@pytest.mark.parametrize(
+    ("words", "size"),
+    [
+        ("1", 1),
+        ("1000 bytes", 1000),
+        (" 2  GiB ", 2 * 1024**3),
+        ("1.5kib", 1536),
+        ("500 MB", 500_000_000),
+        ("3TB", 3 * 10**12),
+    ],
+)
+def test_sizes_are_words_or_numbers(words: str, size: int) -> None:
+    """A number and a unit, as people write them."""
+    assert read_size(words) == size
+
+
+@pytest.mark.parametrize("wrong", ["", "0", "0.1", "-1", "GiB", "2 gigs", "1e9", "2 GiB 5", "٢ GiB"])
+def test_what_is_no_size_is_refused(wrong: str) -> None:
+    """The error shows a right one."""
+    with pytest.raises(ConfigurationError, match="2 GiB"):
+        read_size(wrong)

@@ -136,7 +136,7 @@ def read_period(value: Period) -> timedelta:
 
 def read_size(text: str) -> int:
     """Read ``"2 GiB"``, ``"500 MB"`` or a number of bytes; raise ``ConfigurationError`` for anything else."""
-    match = re.fullmatch(r"\s*(\d{1,15}(?:\.\d{1,3})?)\s*([a-z]*)\s*", text, re.IGNORECASE)
+    match = re.fullmatch(r"\s*(\d{1,15}(?:\.\d{1,3})?)\s*([a-z]*)\s*", text, re.ASCII | re.IGNORECASE)
     size = int(float(match[1]) * _SIZES.get(match[2].lower() or "bytes", 0)) if match else 0
     if size < 1:
         raise ConfigurationError(f"a size is a number of bytes or words such as '2 GiB' and '500 MB', not {text!r}")

@@ -32,20 +32,18 @@ def oversize_below(database: Database, stamp: int, most: Bounds) -> int:
     """Return the ``seq`` below which entries go that have not expired, so that the rest is within the bounds.
 
     The space of a row is an estimate, and what has been freed but not given back is no part of what is in use.
+    All is read in one transaction: what another purge deletes meanwhile must not be counted as still to go.
     """
     with database.read() as connection:
         known, used = info(database, connection), database.used(connection)
+        if not most.exceeded(known.entries, used):
+            return 0
         newest = unfinished(known.newest_seq)
-        expiring = [*connection.scalars(select(blocks.c.block).where(due(stamp)))]
-    if not most.exceeded(known.entries, used):
-        return 0
-    with database.read() as connection:
         rows = known.entries - _audits(connection, newest)
-    for block in (*expiring, newest):
-        with database.read() as connection:
+        for block in (*connection.scalars(select(blocks.c.block).where(due(stamp))).all(), newest):
             gone, freed = connection.execute(_expiring(block, stamp)).one()
-        rows, used = rows - gone, used - int(freed or 0)
-    return most.below(rows, used, _oldest(database, stamp, newest))
+            rows, used = rows - gone, used - int(freed or 0)
+        return most.below(rows, used, _oldest(connection, stamp, newest))
 
 
 def _audits(connection: Connection, newest: int) -> int:
@@ -68,15 +66,12 @@ def _expiring(block: int, stamp: int) -> Select[*tuple[Any, ...]]:
     return _of_block(block, gone, freed).where(or_(expired, stripped))
 
 
-def _oldest(database: Database, stamp: int, newest: int) -> Iterator[tuple[int, int]]:
+def _oldest(connection: Connection, stamp: int, newest: int) -> Iterator[tuple[int, int]]:
     """Yield ``seq`` and bytes of the ordinary entries that do not expire, oldest first."""
     stripped = past(entries.c.bodies_expire_at, stamp)
     size = LINE + case((stripped, 0), else_=BODY)
-    with database.read() as connection:
-        numbers = [*connection.scalars(select(blocks.c.block).order_by(blocks.c.block))]
+    numbers = connection.scalars(select(blocks.c.block).order_by(blocks.c.block)).all()
     for block in (*numbers, newest):
         kept = _of_block(block, entries.c.seq, size)
         kept = kept.where(_ordinary, not_(past(entries.c.expires_at, stamp))).order_by(entries.c.seq)
-        with database.read() as connection:
-            found = connection.execute(kept).all()
-        yield from ((seq, length) for seq, length in found)
+        yield from ((seq, length) for seq, length in connection.execute(kept).all())
