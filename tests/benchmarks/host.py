@@ -45,14 +45,19 @@ _SECRET: Final = (
 
 def make_app(size: int) -> Starlette:
     """Return an app that reads the body and answers with another of about this size."""
-    rng = random.Random(-1 - size)
-    answers = cycle([make_body(rng, size) if size else b"" for _ in range(VARIETY)])
+    answers = answers_of(size)
 
     async def answer(request: Request) -> Response:
         await request.body()
         return Response(next(answers), media_type="application/json")
 
     return Starlette(routes=[Route("/webhooks/{partner}", answer, methods=["POST"])])
+
+
+def answers_of(size: int) -> Iterator[bytes]:
+    """Yield bodies of about this size to answer with, for ever."""
+    rng = random.Random(-1 - size)
+    return cycle([make_body(rng, size) if size else b"" for _ in range(VARIETY)])
 
 
 class Incoming(NamedTuple):

@@ -6,8 +6,9 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median, quantiles
 from typing import IO, Any, Final, NamedTuple
@@ -19,7 +20,17 @@ VARIANTS: Final = {
     "bare": "bare Starlette",
     "unshipped": "ours, shipped later (`ship=None`)",
     "thread": "ours, shipped by its thread",
+    "process": "ours, shipped by a process",
 }
+PEERS: Final = {
+    "opentelemetry": ("OpenTelemetry ASGI, no bodies, nothing stored", "bare", "opentelemetry.instrumentation.asgi"),
+    "apitally": ("apitally, nothing stored", "bare", "apitally"),
+    "fastapi": ("bare FastAPI", "bare", "fastapi"),
+    "radar": ("fastapi-radar, of bare FastAPI", "fastapi", "fastapi_radar"),
+}
+"""Those that are installed: their name, whom they are compared with, and what is imported."""
+PACED: Final = 2000
+"""Calls a second of the second table."""
 
 
 class Server(NamedTuple):
@@ -54,62 +65,101 @@ def _serving(variant: str, place: Path) -> Iterator[Server]:
                 process.kill()
 
 
-def _load(port: int, seconds: float) -> dict[str, Any]:
-    command = [sys.executable, "-m", "tests.benchmarks.load", str(port), str(seconds)]
+def _load(port: int, seconds: float, rate: float = 0) -> dict[str, Any]:
+    command = [sys.executable, "-m", "tests.benchmarks.load", str(port), str(seconds), str(rate)]
     found: dict[str, Any] = json.loads(subprocess.check_output(command, text=True, timeout=seconds + 60))
     return found
 
 
-class _Found(NamedTuple):
+class Found(NamedTuple):
+    """What the rounds of one variant measured."""
+
     rates: list[float]
     latencies: list[float]
-    shipped: list[float]
     cpus: list[float]
+    """Of the server process, µs a request, while the load lasted."""
+    child_cpus: list[float]
+    waited: list[float]
+    """Seconds until everything was stored, from the end of the load: no entry had waited for longer."""
 
 
 def run(options: Options) -> None:
-    """Print the table."""
-    seconds, rounds = (0.5, 1) if options.quick else (8.0, 5)
-    found = {variant: _Found([], [], [], []) for variant in VARIANTS}
-    with folder() as place, ExitStack() as stack:
-        servers = {variant: stack.enter_context(_serving(variant, place / variant)) for variant in VARIANTS}
-        for server in servers.values():
-            _load(server.port, seconds / 4)
-        for number_of_round in range(rounds):
-            for variant in [*VARIANTS] if number_of_round % 2 == 0 else [*reversed(VARIANTS)]:
-                _measure(servers[variant], found[variant], seconds, ships=variant == "thread")
-    bare = median(found["bare"].rates)
+    """Print the tables."""
+    variants = {**VARIANTS, **{name: of[0] for name, of in PEERS.items() if find_spec(of[2].partition(".")[0])}}
+    seconds, rounds = (0.5, 1) if options.quick else (12.0, 5)
+    fastest = _measure_all(variants, seconds, rounds)
+    rows = [_row(variants, fastest, variant) for variant in variants]
+    head = ["uvicorn, one worker", "requests/s", "of bare", "p50 ms", "p99 ms", "CPU µs/request", "of bare "]
+    head += ["CPU µs/request of the shipper", "all stored after s"]
+    table("Under load: POST 1 KiB in and out", head, rows, _conditions(seconds, rounds))
+    paced = _measure_all(VARIANTS, seconds, rounds, PACED)
+    bare = _p99(paced["bare"])
     rows = []
     for variant, name in VARIANTS.items():
-        rates, latencies, shipped, cpus = found[variant]
-        cuts = quantiles(latencies, n=100)
-        row = [name, number(median(rates)), f"{median(rates) / bare:.2f}", f"{cuts[49] * 1e3:.2f}"]
-        kept_up = f"{median(shipped):.0%}" if variant == "thread" else ""
-        rows.append([*row, f"{cuts[98] * 1e3:.2f}", number(median(cpus)), kept_up])
+        found = paced[variant]
+        row = [name, number(median(found.rates)), f"{_p99(found):.2f}", f"{_p99(found) / bare:.2f}"]
+        rows.append([*row, number(median(found.cpus)), _waited(found, variant)])
+    head = ["uvicorn, one worker", "requests/s", "p99 ms", "of bare", "CPU µs/request", "all stored after s"]
+    table(f"Paced at {PACED:,} calls a second", head, rows, _conditions(seconds, rounds))
+
+
+def _conditions(seconds: float, rounds: int) -> str:
     cores = (
-        f"server on core 0, load on core 1 of {os.cpu_count()}" if hasattr(os, "sched_setaffinity") else "not pinned"
+        f"server on core 0, load and shipping process on core 1 of {os.cpu_count()}"
+        if hasattr(os, "sched_setaffinity")
+        else "not pinned"
     )
-    table(
-        "Under load: POST 1 KiB in and out",
-        ["uvicorn, one worker", "requests/s", "of bare", "p50 ms", "p99 ms", "CPU µs/request", "shipped meanwhile"],
-        rows,
+    return (
         f"{CONNECTIONS} connections, {rounds} rounds of {seconds:g} s each in turn, medians; {cores}. "
-        "CPU includes shipping what was left when the load ended; nothing was lost.",
+        "CPU is that of the server process while the load lasted; no call was lost."
     )
 
 
-def _measure(server: Server, found: _Found, seconds: float, *, ships: bool) -> None:
-    before = server.ask("flush" if ships else "state")
-    load = _load(server.port, seconds)
+def _row(variants: dict[str, str], found: dict[str, Found], variant: str) -> list[str]:
+    own, base = found[variant], found["bare" if variant in VARIANTS else PEERS[variant][1]]
+    rate, cpu = median(own.rates), median(own.cpus)
+    cuts = quantiles(own.latencies, n=100)
+    row = [variants[variant], number(rate), f"{rate / median(base.rates):.2f}", f"{cuts[49] * 1e3:.2f}"]
+    row += [f"{cuts[98] * 1e3:.2f}", number(cpu), f"{cpu / median(base.cpus):.2f}"]
+    return [*row, number(median(own.child_cpus)) if variant == "process" else "", _waited(own, variant)]
+
+
+def _waited(found: Found, variant: str) -> str:
+    return f"{max(found.waited):.2f}" if variant in ("thread", "process") else ""
+
+
+def _p99(found: Found) -> float:
+    return quantiles(found.latencies, n=100)[98] * 1e3
+
+
+def _measure_all(variants: Iterable[str], seconds: float, rounds: int, rate: float = 0) -> dict[str, Found]:
+    names = [*variants]
+    found = {variant: Found([], [], [], [], []) for variant in names}
+    with folder() as place, ExitStack() as stack:
+        servers = {variant: stack.enter_context(_serving(variant, place / variant)) for variant in names}
+        for server in servers.values():
+            _load(server.port, max(seconds / 4, 1.5), rate)
+            server.ask()
+        for number_of_round in range(rounds):
+            for variant in names if number_of_round % 2 == 0 else reversed(names):
+                _measure(servers[variant], found[variant], seconds, rate, stores=variant in ("thread", "process"))
+    return found
+
+
+def _measure(server: Server, found: Found, seconds: float, rate: float, *, stores: bool) -> None:
+    before = server.ask("flush" if stores else "state")
+    load = _load(server.port, seconds, rate)
     meanwhile = server.ask()
-    after = server.ask("flush" if ships else "state")
+    after = server.ask("flush" if stores else "state")
     answers = len(load["latencies"])
     if load["refused"]:
         raise RuntimeError(f"{load['refused']} of {answers} calls were not answered with 200")
     if "captured" in after and (after["captured"] - before["captured"] != answers or after["lost"]):
         raise RuntimeError(f"{answers} calls, but the log says {before} and then {after}")
+    if stores and after["stored"] - before["stored"] != answers:
+        raise RuntimeError(f"{answers} calls, but the store says {before} and then {after}")
     found.rates.append(answers / load["seconds"])
     found.latencies.extend(load["latencies"])
-    found.cpus.append((after["cpu"] - before["cpu"]) / answers * 1e6)
-    if ships:
-        found.shipped.append((meanwhile["shipped"] - before["shipped"]) / answers)
+    found.cpus.append((meanwhile["cpu"] - before["cpu"]) / answers * 1e6)
+    found.child_cpus.append((after["child_cpu"] - before["child_cpu"]) / answers * 1e6)
+    found.waited.append(after["flushed_in"])
