@@ -17,11 +17,11 @@ from integration_logger.health import Health
 from integration_logger.recorder import Recorder
 from integration_logger.redaction import Redactor
 from integration_logger.retention import Retention
-from integration_logger.shipping import background as background_module
 from integration_logger.shipping.background import Background
+from integration_logger.shipping.housekeeping import PURGE, PURGE_EVERY
 from integration_logger.shipping.keeper import Keeper
 from integration_logger.shipping.reporter import Reporter
-from integration_logger.shipping.shipper import INTERVAL, LONGEST_PAUSE, PURGE_EVERY, Shipper
+from integration_logger.shipping.shipper import INTERVAL, LONGEST_PAUSE, Shipper
 from integration_logger.shipping.threads import Worker
 from integration_logger.spool.memory_queue import MemoryQueue
 from integration_logger.spool.writer import SpoolWriter
@@ -49,11 +49,11 @@ class Faulty(MemoryStore):
             raise self.error
         super().write(*args, **options)
 
-    def purge(self, now: datetime) -> Purged:
+    def purge(self, now: datetime, **options: Any) -> Purged:
         self.purges += 1
         if self.error is not None:
             raise self.error
-        return super().purge(now)
+        return super().purge(now, **options)
 
 
 @pytest.fixture
@@ -266,7 +266,7 @@ def test_threads_that_cannot_be_had(store: Faulty, memory: MemoryQueue, monkeypa
 # --- purging ------------------------------------------------------------------------------------------
 
 
-def test_one_process_purges_once_an_hour(store: Faulty, memory: MemoryQueue, background: Run) -> None:
+def test_one_process_purges_in_a_minute(store: Faulty, memory: MemoryQueue, background: Run) -> None:
     """Of all loggers on a store one deletes what has expired, soon after the first has begun."""
     memory.append(encoded()[1])
     running = [background() for _ in range(3)]
@@ -274,7 +274,7 @@ def test_one_process_purges_once_an_hour(store: Faulty, memory: MemoryQueue, bac
     for each in running:
         each._purge()
     assert store.purges == 1
-    assert not store.state.claim("purge", PURGE_EVERY)
+    assert not store.state.claim(PURGE, PURGE_EVERY)
 
 
 def test_a_purge_that_fails_is_told_and_tried_again(
@@ -283,7 +283,7 @@ def test_a_purge_that_fails_is_told_and_tried_again(
     """A purge that raises is a trouble of its own, gives its turn back, and ends no thread."""
     shipper = Shipper(store, Retention(), url="memory:", folder=None, memory=memory, owner="me")
     running = Background(None, shipper)
-    assert running._purge() < background_module.ASK_TO_PURGE_EVERY
+    assert running._purge() < PURGE_EVERY
     memory.append(encoded()[1])
     running._ship()
     for error in (StoreError("away"), SystemExit(1)):

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-from datetime import UTC, datetime
 from time import monotonic
-from typing import Final
 
 from integration_logger.errors import StoreError
+from integration_logger.shipping.housekeeping import PURGE_EVERY, Housekeeping
 from integration_logger.shipping.keeper import Keeper
-from integration_logger.shipping.shipper import INTERVAL, LONGEST_PAUSE, PURGE_EVERY, Shipper
+from integration_logger.shipping.shipper import INTERVAL, LONGEST_PAUSE, Shipper
 from integration_logger.shipping.threads import Worker
 from integration_logger.trouble import Trouble, describe
-
-ASK_TO_PURGE_EVERY: Final = PURGE_EVERY / 60
-"""Seconds between two tries to be the one process that purges."""
-CLAIM: Final = "purge"
 
 
 class Background:
@@ -31,6 +25,7 @@ class Background:
         self._threads = threads
         self._keeping = [Worker("keeper", keeper.keep)] if keeper and threads else []
         self._shipping = [Worker("shipper", self._ship, self._ship_last)] if shipper and threads else []
+        self._housekeeping = Housekeeping(shipper.store, shipper.retention) if shipper else None
         self._purging = [Worker("purger", self._purge)] if shipper and threads else []
 
     def start(self) -> None:
@@ -87,23 +82,16 @@ class Background:
 
     def _purge(self) -> float:
         shipper = self.shipper
-        if shipper is None or not shipper.active or self.shipping.text is not None:
+        if self._housekeeping is None or shipper is None or not shipper.active or self.shipping.text is not None:
             return 1.0
         try:
-            state = shipper.store.state
-            if state.claim(CLAIM, PURGE_EVERY):
-                try:
-                    shipper.store.purge(datetime.now(UTC))
-                except BaseException:
-                    with suppress(Exception):
-                        state.release(CLAIM)
-                    raise
+            self._housekeeping.work()
         except BaseException as error:
             text = str(error) if isinstance(error, StoreError) else describe(error)
             self.purging.warn("deleting expired entries failed: %s", text)
         else:
             self.purging.end()
-        return ASK_TO_PURGE_EVERY
+        return PURGE_EVERY
 
 
 def _stop(workers: list[Worker], ends_at: float) -> bool:

@@ -41,9 +41,9 @@ class Housekeeping:
 
     def work(self) -> None:
         """Do what is to be done now; raises what the store raises."""
+        self._purge()
         if not self._dated:
             self._redate()
-        self._purge()
 
     def _redate(self) -> None:
         state, mine = self._store.state, self._retention.fingerprint

@@ -32,7 +32,6 @@ INTERVAL: Final = 0.1
 """Seconds between two looks at the spool."""
 LONGEST_PAUSE: Final = 5.0
 """Seconds between two tries while the store is away, after doubling from ``INTERVAL``."""
-PURGE_EVERY: Final = 3600.0
 TURN: Final = 1.0
 """Seconds after which ``ship`` returns although more is left."""
 TIDY_EVERY: Final = 60.0
@@ -56,6 +55,7 @@ class Shipper:
         counts: Counter[str] | None = None,
     ) -> None:
         self.store = store
+        self.retention = retention
         self.url = url
         """Of the store, without password; a spool folder that names another one is not touched."""
         self.folder = folder
