@@ -33,7 +33,7 @@ GIVEN = "INTEGRATION_LOGGER_TEST_POSTGRESQL"
 USER = "integration"
 PASSWORD = "s3cret-of-tests"
 _FOLDERS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql*/bin")
-_FAST = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "jit=off", "max_connections=60")
+_FAST = ("fsync=off", "full_page_writes=off", "jit=off", "max_connections=60")
 
 
 class Server:
@@ -43,7 +43,7 @@ class Server:
         self._programs = _programs()
         self._user = _unprivileged()
         self.folder = Path(tempfile.mkdtemp(prefix="integration-logger-postgresql-"))
-        self.port = _free_port()
+        self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self._initialise()
         self.start()
@@ -146,7 +146,8 @@ def _unprivileged() -> pwd.struct_passwd | None:
     return names.get("postgres") or names["nobody"]
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that nobody listens on."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
 

@@ -230,6 +230,16 @@ def purge(store: str, max_rows: int | None, max_bytes: str | None, dry_run: bool
 
 @main.command()
 @store_argument
+@click.option("--sql", is_flag=True, help="Only print the SQL, for who may run it.")
+def migrate(store: str, sql: bool) -> None:
+    """Create or upgrade the tables of a store."""
+    from integration_logger.cli import migration
+
+    click.echo(migration.script(store) if sql else migration.migrate(store), nl=not sql)
+
+
+@main.command()
+@store_argument
 @click.option("--spool", type=click.Path(path_type=Path), help="Folder where the application spools.")
 def check(store: str, spool: Path | None) -> int:
     """Say what is wrong with a store and its spool, and what to do; status 1 where something is."""

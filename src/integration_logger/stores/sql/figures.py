@@ -16,7 +16,7 @@ from integration_logger.stores.base import EXAMINED, Facets, Info, Stats
 from integration_logger.stores.counting import Tally, buckets, by_frequency, percentiles, status_class
 from integration_logger.stores.sql.blocks import STATUSES_BY_OUTCOME, bounds, ranges, unfinished
 from integration_logger.stores.sql.database import Database
-from integration_logger.stores.sql.rows import DERIVED, from_columns, microseconds, moment
+from integration_logger.stores.sql.rows import DERIVED, comparable, from_columns, microseconds, moment
 from integration_logger.stores.sql.schema import VERSION, blocks, entries, minutes
 from integration_logger.stores.sql.search import collect, stretches
 from integration_logger.stores.sql.where import is_exact, where
@@ -123,7 +123,7 @@ def _of_scope(scope: Scope) -> Iterator[ColumnElement[bool]]:
     limited = any(isinstance(names, frozenset) for _, names in limits)
     for column, names in limits:
         if isinstance(names, frozenset):
-            yield column.in_(sorted(map(name_key, names)))
+            yield column.in_(sorted(map(name_key, comparable(names))))
         else:
             yield column != ANY if limited else column == ANY
 

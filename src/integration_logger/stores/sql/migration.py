@@ -23,7 +23,7 @@ def is_current(connection: Connection) -> bool:
 
 
 def upgrade(database: Database, connection: Connection) -> None:
-    """Create the tables, unless somebody else has done so by now."""
+    """Create the tables, unless somebody else has done so by now; those that were emptied are made ready again."""
     if not is_current(connection):
         for statement in _statements(database):
             connection.exec_driver_sql(statement)
@@ -31,7 +31,7 @@ def upgrade(database: Database, connection: Connection) -> None:
 
 def _statements(database: Database) -> Iterator[str]:
     for table in database.tables:
-        yield str(CreateTable(table).compile(dialect=database.dialect)).strip()
+        yield str(CreateTable(table, if_not_exists=True).compile(dialect=database.dialect)).strip()
     yield from database.finishing
     yield f"INSERT INTO {version.name} (version) VALUES ({VERSION})"  # noqa: S608 - our names
 

@@ -50,7 +50,8 @@ class PostgreSQL:
     dialect: Dialect = PGDialect_psycopg(paramstyle="format")  # type: ignore[no-untyped-call]
     preparing: Sequence[str] = ()
     finishing: Sequence[str] = (
-        f"INSERT INTO {counter.name} (seq) VALUES (0)",  # noqa: S608 - our name
+        f"INSERT INTO {counter.name} (seq) SELECT coalesce(max(seq), 0) FROM {entries.name}"  # noqa: S608 - our names
+        f" HAVING NOT EXISTS (SELECT FROM {counter.name})",
         f"ALTER TABLE {payloads.name} ALTER COLUMN data SET STORAGE EXTERNAL",  # it is compressed already
     )
 

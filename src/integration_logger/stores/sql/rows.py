@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from operator import itemgetter
@@ -111,6 +111,11 @@ def duration_bound(field: str, seconds: str) -> int:
     """Return the microseconds that a filter by duration compares with."""
     exact = Decimal(seconds) * 1_000_000
     return int(exact.to_integral_value(ROUND_CEILING if field == "min_duration" else ROUND_FLOOR))
+
+
+def comparable(names: Iterable[str]) -> list[str]:
+    """Return those of the names that a column may have: PostgreSQL refuses even to look for others."""
+    return sorted(name for name in names if "\0" not in name)
 
 
 def id_bytes(id: str) -> bytes:

@@ -18,7 +18,7 @@ from integration_logger.stores.base import Facets, Info, Page, Purged, Stats, ab
 from integration_logger.stores.bounds import Bounds
 from integration_logger.stores.sql import figures, maintain, schema
 from integration_logger.stores.sql.database import Database
-from integration_logger.stores.sql.migration import is_current, upgrade
+from integration_logger.stores.sql.migration import is_current, script, upgrade
 from integration_logger.stores.sql.payload import unpack
 from integration_logger.stores.sql.rows import from_row, id_bytes, storable
 from integration_logger.stores.sql.search import WHOLE, collect, page
@@ -52,6 +52,10 @@ class SQLStore:
 
     def close(self) -> None:
         self._database.close()
+
+    def script(self) -> str:
+        """Return the SQL that makes the tables in an empty database, for those who let nobody else do that."""
+        return script(self._database)
 
     def write(
         self, entries: Sequence[Entry], *, in_flight: Iterable[InFlight] = (), ended: Collection[str] = ()

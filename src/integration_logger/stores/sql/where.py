@@ -11,7 +11,15 @@ from sqlalchemy import ColumnElement, and_, false, func, literal, not_, or_
 from integration_logger.query import Query
 from integration_logger.stores.sql import functions
 from integration_logger.stores.sql.blocks import STATUSES_BY_OUTCOME
-from integration_logger.stores.sql.rows import DERIVED, OWN, duration_bound, label_json, microseconds, own_id
+from integration_logger.stores.sql.rows import (
+    DERIVED,
+    OWN,
+    comparable,
+    duration_bound,
+    label_json,
+    microseconds,
+    own_id,
+)
 from integration_logger.stores.sql.schema import entries
 
 _column = entries.c
@@ -26,7 +34,7 @@ def where(query: Query) -> Iterator[ColumnElement[bool]]:
     """Yield conditions that every match fulfils."""
     for column, names in ((_column.tenant, query.scope.tenants), (_column.application, query.scope.applications)):
         if isinstance(names, frozenset):
-            yield column.in_(sorted(name for name in names if "\0" not in name))
+            yield column.in_(comparable(names))
     if not (query.scope.audit and query.wants_audit):
         yield _column.kind != "audit"
     if query.since is not None:
@@ -42,8 +50,8 @@ def where(query: Query) -> Iterator[ColumnElement[bool]]:
 
 
 def _test(field: str, value: str, negated: bool) -> ColumnElement[bool]:
-    if "\0" in value:
-        return false()  # stored nowhere, and no text that PostgreSQL would compare
+    if not comparable([value]):
+        return false()
     if field == "outcome":
         return _column.status == STATUSES_BY_OUTCOME[value]
     if field == "has_errors":
