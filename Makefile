@@ -3,7 +3,7 @@
 #   make test     everything that must hold: lint, types, tests
 #   make bench    what the log costs, in tables
 
-.PHONY: demo test bench browser
+.PHONY: demo test bench browser postgresql
 .DELETE_ON_ERROR:
 
 VENV := .venv
@@ -13,7 +13,7 @@ PIP := $(PY) -m pip --disable-pip-version-check --no-input
 demo: $(VENV)/.for-demo
 	@$(PY) -m integration_logger demo $(ARGS)
 
-test: $(VENV)/.for-test browser
+test: $(VENV)/.for-test browser postgresql
 	$(PY) -m ruff check src tests
 	$(PY) -m ruff format --check src tests
 	$(PY) -m mypy
@@ -24,6 +24,9 @@ bench: $(VENV)/.for-test
 
 browser:
 	@sh tests/install_browser.sh
+
+postgresql:
+	@sh tests/install_postgresql.sh
 
 $(VENV)/.for-demo: $(VENV)/.pip pyproject.toml
 	$(PIP) install --quiet --editable '.[demo]'

@@ -196,6 +196,16 @@ def url_of(database: str) -> str:
     return urlunsplit(urlsplit(shared_url())._replace(path=f"/{database}"))
 
 
+def user_of(url: str) -> str:
+    """Return user and password as they stand in a URL."""
+    return urlsplit(url).netloc.rpartition("@")[0]
+
+
+def psql() -> str:
+    """Return the path of the server's own shell."""
+    return shutil.which("psql") or str(_programs() / "psql")
+
+
 def execute(statement: str, url: str | None = None) -> None:
     """Do something as the user of the shared server, or of another URL."""
     with psycopg.connect(url or shared_url(), autocommit=True) as connection:

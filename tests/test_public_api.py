@@ -16,7 +16,7 @@ from integration_logger.errors import IntegrationLoggerError
 
 NAMES = [
     "ALL", "HEALTH_CHECKS", "ConfigurationError", "Entry", "IntegrationLogger", "Principal", "Redactor", "Retention",
-    "Rule", "Spool", "local_only",
+    "Rule", "Spool", "include_object", "local_only",
 ]  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from integration_logger.query import ALL
 from integration_logger.redaction import Redactor
 from integration_logger.retention import Retention, Rule
 from integration_logger.spool.writer import Spool
+from integration_logger.stores import include_object
 from integration_logger.viewer.access import Principal, local_only
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "Retention",
     "Rule",
     "Spool",
+    "include_object",
     "local_only",
 ]
 

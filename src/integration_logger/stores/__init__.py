@@ -11,6 +11,8 @@ from integration_logger.errors import ConfigurationError
 from integration_logger.stores.base import Store
 
 GROUP = "integration_logger.stores"  # entry points by URL scheme, each a callable from URL to Store
+PREFIX = "integration_log_"
+"""Begins the name of each table of ours."""
 
 
 def open_store(store: str | Store) -> Store:
@@ -42,3 +44,13 @@ def safe_url(url: str) -> str:
 def _without_value(parameter: re.Match[str]) -> str:
     start, name, value = parameter.groups()
     return f"{start}{name}={'***' if unquote(name).lower().endswith('password') else value}"
+
+
+def include_object(object: object, name: str | None, type_: str, reflected: bool, compare_to: object) -> bool:
+    """Have Alembic leave the log's tables alone that it finds beside the host's: ``context.configure`` takes this.
+
+    Otherwise ``alembic revision --autogenerate`` proposes to drop them, as it does with all that is in the database
+    and not in the host's metadata.
+    """
+    ours = type_ == "table" and (name or "").startswith(PREFIX)
+    return not (ours and reflected and compare_to is None)

@@ -12,10 +12,10 @@ from typing import Final
 from sqlalchemy import BigInteger, Boolean, Column, Integer, LargeBinary, MetaData, Table
 from sqlalchemy import Text as AnyText
 
+from integration_logger.stores import PREFIX
+
 VERSION: Final = 1
 """Version of the schema, kept in the table ``version``."""
-
-PREFIX: Final = "integration_log_"
 
 metadata = MetaData()
 
