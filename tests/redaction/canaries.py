@@ -6,13 +6,19 @@ out (a store, an export, a page) records ``canary.entry()`` and calls ``canary.a
 
 from __future__ import annotations
 
+import gzip
 import json
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, quote_plus
 
+import brotli
+import zstandard
+
+from integration_logger.bodies import Body, content_type, message
 from integration_logger.entry import Entry, Message, Run
 from integration_logger.ids import new_id
 
@@ -77,10 +83,26 @@ def _header(name: str, value: str, half: str = "request") -> dict[str, Any]:
     return {half: Message(raw_headers=[(b"Host", b"a.example"), (name.encode(), value.encode())])}
 
 
+_CODINGS: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress,
+    "deflate": zlib.compress,
+    "br": brotli.compress,
+    "zstd": zstandard.ZstdCompressor().compress,
+}
+
 ANY: dict[str, Place] = {
     "query": lambda s: {"url": f"https://a.example/p?x=1&{s.label}={quote(s.value)}&y=2"},
     "encoded query": lambda s: {"url": f"https://a.example/p?{_percent(s.label)}={_percent(s.value)}"},
     "fragment": lambda s: {"url": f"https://a.example/#{s.label}={quote(s.value)}&state=1"},
+    "json in a query": lambda s: {"url": f"https://a.example/p?q={quote(json.dumps({s.label: s.value}))}&y=2"},
+    "json in a query, encoded twice": lambda s: {
+        "url": f"https://a.example/p?q={quote(quote(json.dumps({s.label: s.value})))}"
+    },
+    "json in a header": lambda s: _header("X-Context", json.dumps({"a": 1, s.label: s.value})),
+    "encoded json in a header": lambda s: _header("X-Context", quote(json.dumps({s.label: s.value}))),
+    "refresh": lambda s: _header("Refresh", f"0; url=https://a.example/?{s.label}={quote(s.value)}", "response"),
+    "location, fragment": lambda s: _header("Location", f"https://b.example/#{s.label}={quote(s.value)}", "response"),
+    "forwarded uri": lambda s: _header("X-Forwarded-Uri", f"/p?{s.label}={quote(s.value)}"),
     "referer": lambda s: _header("Referer", f"https://b.example/?{s.label}={quote(s.value)}"),
     "location": lambda s: _header("Location", f"/next?a=b&{s.label}={quote(s.value)}", "response"),
     "link": lambda s: _header("Link", f'<https://b.example/?{s.label}={quote(s.value)}&p=2>; rel="next"', "response"),
@@ -98,12 +120,24 @@ ANY: dict[str, Place] = {
     "url in json": lambda s: _body(json.dumps({"next": f"https://a.example/?{s.label}={quote(s.value)}&page=2"})),
     "url in json, slashes": lambda s: _body(f'{{"u":"https:\\/\\/a.example\\/?{s.label}={quote(s.value)}"}}'),
     "graphql": lambda s: _body(json.dumps({"query": "mutation { x }", "variables": {"input": {s.label: s.value}}})),
+    "graphql, inline": lambda s: _body(json.dumps({"query": f"mutation {{ x({s.label}: {json.dumps(s.value)}) }}"})),
+    "graphql, alone": lambda s: _body(
+        f"mutation {{ x({s.label}: {json.dumps(s.value)}) {{ id }} }}", "application/graphql"
+    ),
     "ndjson": lambda s: _body(f'{{"a":1}}\n{{"{s.label}":{json.dumps(s.value)}}}\n', "application/x-ndjson"),
     "json as text": lambda s: _body(json.dumps({s.label: s.value}), "text/plain"),
     "json as a form": lambda s: _body(
         json.dumps({s.label: s.value, "q": "a&b=c"}), "application/x-www-form-urlencoded"
     ),
     "invalid json": lambda s: _body(f'{{"{s.label}": {json.dumps(s.value)}, oops'),
+    "utf-16, big endian": lambda s: _body(
+        json.dumps({s.label: s.value}).encode("utf-16-be"), "text/plain; charset=utf-16be"
+    ),
+    "utf-16 that begins with an ideograph": lambda s: _body(
+        f"\ufeff\u4e2d\u6587 {s.label}={quote(s.value)}".encode("utf-16-le")
+    ),
+    "utf-32": lambda s: _body(json.dumps({s.label: s.value}).encode("utf-32"), "text/plain"),
+    "utf-8 with a mark": lambda s: _body(json.dumps({s.label: s.value}).encode("utf-8-sig")),
     "utf-16": lambda s: _body(json.dumps({s.label: s.value}).encode("utf-16"), "application/json; charset=utf-16"),
     "utf-16, untold": lambda s: _body(json.dumps({s.label: s.value}).encode("utf-16-le")),
     "latin-1": lambda s: _body(f"é {s.label}={quote(s.value)}".encode("latin-1"), "text/plain; charset=iso-8859-1"),
@@ -117,21 +151,60 @@ ANY: dict[str, Place] = {
         f"payload={quote_plus(json.dumps({s.label: s.value}))}&a=b", "application/x-www-form-urlencoded"
     ),
     "multipart field": lambda s: _multipart(f'name="{s.label}"', s.value),
+    "multipart field with json": lambda s: _multipart('name="payload"', json.dumps({s.label: s.value})),
+    "multipart/mixed": lambda s: _body(
+        f"--XyZ\r\nContent-Type: application/json\r\n\r\n{json.dumps({s.label: s.value})}\r\n--XyZ--\r\n",
+        "multipart/mixed; boundary=XyZ",
+    ),
     "multipart file": lambda s: _multipart('name="upload"; filename="notes.txt"', f"{s.label}={s.value}"),
     "xml element": lambda s: _body(f"<a><{s.label}>{_xml(s.value)}</{s.label}></a>", "application/xml"),
     "xml attribute": lambda s: _body(f'<a x="1" {s.label}="{_xml(s.value)}"/>', "text/xml"),
     "xml pair": lambda s: _body(f'<add key="{s.label}" value="{_xml(s.value)}"/>', "text/xml"),
+    "xml attribute, apostrophes": lambda s: _body(f"<a><b {s.label} = '{_xml(s.value)}' x='1'></b></a>", "text/xml"),
+    "xml pair of elements": lambda s: _body(
+        f"<p><name>{s.label}</name><value><string>{_xml(s.value)}</string></value></p>", "application/xml"
+    ),
+    "xml in json": lambda s: _body(json.dumps({"x": f"<a><{s.label}>{_xml(s.value)}</{s.label}></a>"})),
     "soap": lambda s: _body(
         f'<s:E xmlns:s="u"><w:{s.label} t="x"><![CDATA[{s.value}]]></w:{s.label}></s:E>', "application/soap+xml"
     ),
     "text": lambda s: _body(f"it said\n{s.label}: {s.value}\nand left", "text/plain"),
     "event stream": lambda s: _body(f"event: x\ndata: {json.dumps({s.label: s.value})}\n\n", "text/event-stream"),
+    "event stream, pretty": lambda s: _body(
+        "".join(f"data: {line}\n" for line in json.dumps({s.label: s.value}, indent=2).splitlines()) + "\n",
+        "text/event-stream",
+    ),
+    "event stream, a value on a line of its own": lambda s: _body(
+        f'data: {{"{s.label}":\r\ndata: {json.dumps(s.value)}}}\r\n\r\n', "text/event-stream"
+    ),
+    "gzip": lambda s: _coded(json.dumps({s.label: s.value}), "gzip"),
+    "deflate": lambda s: _coded(json.dumps({s.label: s.value}), "deflate"),
+    "br": lambda s: _coded(json.dumps({s.label: s.value}), "br"),
+    "zstd": lambda s: _coded(json.dumps({s.label: s.value}), "zstd"),
+    "gzip within zstd": lambda s: _coded(json.dumps({s.label: s.value}), "gzip", "zstd"),
     "exception text": lambda s: {"errors": (f"ValueError: bad credentials ({s.label}={quote(s.value)})",)},
     "exception with a dict": lambda s: {"errors": (f"KeyError: { ({'a': 1, s.label: s.value})!r}",)},
     "exception with headers": lambda s: {"errors": (f"{[(b'host', b'x'), (s.label.encode(), s.value.encode())]!r}",)},
     "exception with a url": lambda s: {"errors": (f"ConnectError for https://x.example/?{s.label}={quote(s.value)}",)},
+    "exception with a body": lambda s: {
+        "errors": (f"cannot read {json.dumps({'a': 1, s.label: s.value}).encode()!r}",)
+    },
+    "exception with a form": lambda s: {
+        "errors": (f"cannot read {f'a=1&{s.label}={quote_plus(s.value)}'.encode()!r}",)
+    },
+    "exception with encoded json": lambda s: {"errors": (f"bad query: {quote(json.dumps({s.label: s.value}))}",)},
+    "exception with json encoded twice": lambda s: {
+        "errors": (f"bad query: {quote(quote(json.dumps({s.label: s.value})))}",)
+    },
     "traceback": lambda s: {"traceback": f'  File "a.py", line 3\n    login({s.label}={s.value!r})\nLoginError: no\n'},
     "label": lambda s: {"labels": {s.label: s.value}},
+    "text of a label": lambda s: {"labels": {"note": ["a", f"{s.label}={quote(s.value)}"]}},
+    "fields": lambda s: {
+        name: f"x {s.label}={quote(s.value)}"
+        for name in ("method", "operation", "user_id", "tenant", "application", "integration", "log_type", "trace_id")
+    },
+    "run": lambda s: {"run": Run(job_id=f"{s.label}={quote(s.value)}", job_name=json.dumps({s.label: s.value}))},
+    "first savepoint": lambda s: {"run": Run(initial_savepoint=f"https://a.example/?{s.label}={quote(s.value)}")},
     "variables": lambda s: {"variables": {"rows": [{"deep": {s.label: s.value}}], "text": f"{s.label}={s.value!r}"}},
     "savepoint": lambda s: {"run": Run(new_savepoint={s.label: s.value})},
 }
@@ -144,6 +217,20 @@ BY_NAME: dict[str, Place] = {
     "json number": lambda s: _body(f'{{"{s.label}": 88420193775566}}'),
     "json pair": lambda s: _body(json.dumps({"fields": [{"name": s.label, "type": "text", "value": s.value}]})),
     "json pair, turned": lambda s: _body(json.dumps([{"value": s.value, "key": s.label}])),
+    "json pair in a query": lambda s: {"url": f"https://a.example/?q={quote(_pair(s))}"},
+    "json pair in text": lambda s: _body(f"got {_pair(s)}, no more", "text/plain"),
+    "exception with a json pair": lambda s: {"errors": (f"cannot read {_pair(s)}",)},
+    "exception with a turned json pair": lambda s: {
+        "errors": (f"cannot read {json.dumps([{'value': s.value, 'x': {'y': [1]}, 'name': s.label}])}",)
+    },
+    "exception with a pair in a dict": lambda s: {
+        "errors": (f"cannot read { ({'name': s.label, 'x': '}', 'value': s.value})!r}",)
+    },
+    "exception with the repr of a json pair": lambda s: {"errors": (f"cannot read {_pair(s).encode()!r}",)},
+    "event stream with a json pair": lambda s: _body(f"data: {_pair(s)}\n\n", "text/event-stream"),
+    "pair in variables": lambda s: {"variables": {"fields": [{"name": s.label, "value": s.value}]}},
+    "turned pair in variables": lambda s: {"variables": [{"val": [s.value], "n": 1, "key": s.label}]},
+    "list of pairs in variables": lambda s: {"variables": {"headers": [("host", "x"), (s.label, s.value)]}},
     "json, cut": lambda s: _body(f'{{"a":"b","{s.label}":{json.dumps(s.value)[:-2]}', truncated=True),
     "form, cut": lambda s: _body(
         f"a=b&{s.label}={quote_plus(s.value)[:-2]}", "application/x-www-form-urlencoded", truncated=True
@@ -154,6 +241,15 @@ BY_SHAPE: dict[str, Place] = {
     "path": lambda s: {"url": f"https://a.example/files/{quote(s.value)}/x"},
     "any header": lambda s: _header("X-Note", f"see {s.value} there"),
     "user agent": lambda s: _header("User-Agent", f"bot/1 ({s.value})"),
+    "header name": lambda s: {
+        "request": Message(raw_headers=[(b"Host", b"a"), (f"X-{s.value}".replace(" ", "-").encode(), b"1")])
+    },
+    "cookie name": lambda s: _header("Cookie", f"a=b; {quote(s.value)}=1"),
+    "attribute of a cookie": lambda s: _header("Set-Cookie", f"a=b; Path=/x/{quote(s.value)}/; HttpOnly", "response"),
+    "multipart file name": lambda s: _multipart(f'name="upload"; filename="{s.value}.txt"', "hello"),
+    "multipart field name": lambda s: _multipart(f'name="{s.value}"', "hello"),
+    "content type": lambda s: _header("Content-Type", f"text/plain; note={s.value}"),
+    "method": lambda s: {"method": s.value},
     "json, in a sentence": lambda s: _body(json.dumps({"note": f"use {s.value}, please"})),
     "json key": lambda s: _body(json.dumps({s.value: 1})),
     "json key of a secret": lambda s: _body(json.dumps({s.value: {s.value: "Bearer abcdef123456", "pin": 12345}})),
@@ -191,6 +287,21 @@ def _multipart(disposition: str, content: str) -> dict[str, Any]:
         f"--XyZ\r\nContent-Disposition: form-data; {disposition}\r\n\r\n{content}\r\n--XyZ--\r\n"
     )
     return _body(body, "multipart/form-data; boundary=XyZ")
+
+
+def _pair(secret: Secret) -> str:
+    return json.dumps({"id": 7, "name": secret.label, "type": {"a": [1]}, "value": secret.value})
+
+
+def _coded(text: str, *codings: str) -> dict[str, Any]:
+    """Return a message as it is read from the wire, with these content codings, the last one outermost."""
+    data = text.encode()
+    for coding in codings:
+        data = _CODINGS[coding](data)
+    body = Body(64 * 1024, content_type(b"application/json"), ", ".join(codings).encode())
+    body.feed(data)
+    body.ended = True
+    return {"request": message([], body)}
 
 
 def _percent(text: str) -> str:

@@ -27,7 +27,7 @@ except ImportError:  # no wheel for this platform
 
 # One class for all that may close a name, %5D and \\t included, is scanned faster than alternatives are.
 _CLOSERS: Final = r"""[-_. $"'`\[\]\s\\)+%0-9bdnrt]*"""
-_AFTER_NAME: Final = _CLOSERS + "(?:[:=,}<>]|%3[ad])"
+_AFTER_NAME: Final = _CLOSERS + "(?:[:=,}<>]|%(?:3[ad]|2c|7d))"
 _AFTER_PARAMETER: Final = _CLOSERS + "(?:=|%3d)"
 _IN_TAG: Final = r"""[-_.$0-9]*["']?[\s/][^<>]*>"""
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from integration_logger.redaction import layers, spans
+from integration_logger.redaction import layers, pairs, spans
 from integration_logger.redaction.edits import MASK, Edit, merge
 from integration_logger.redaction.structure import LONGEST_NAME, Structure, key_of, string_before
 from integration_logger.redaction.suspects import NAME, Hit
@@ -22,11 +22,6 @@ if TYPE_CHECKING:
 _MASK: Final = b'"' + MASK + b'"'
 _BLANKS: Final = re.compile(rb"[ \t\r\n]*+")
 _STRINGS: Final = re.compile(rb'(?:[^"]++|"(?:[^"\\]++|\\.)*+")*+', re.DOTALL)
-
-# {"name": "password", "value": ...}
-_NAMES: Final = frozenset(b"name key field header id param parameter label variable attribute property".split())
-_VALUE: Final = re.compile(rb'"[A-Za-z_]{0,16}val(?:ue)?s?[A-Za-z_]{0,16}"[ \t\r\n]*+:', re.IGNORECASE)
-_REACH: Final = 2048  # bytes before and after a name in which its value is looked for
 
 _BEGINNING: Final = re.compile(rb"(?:\xef\xbb\xbf|\x1e)?[ \t\r\n]*+[\[{]")
 _validate: Final = msgspec.json.Decoder(msgspec.Raw).decode
@@ -100,11 +95,11 @@ class _Document:
     def _pair(self, start: int, end: int, name: bytes) -> list[Edit]:
         """Return the edit for the value in the same object as a name that is a value, before or after it."""
         key = key_of(self._data, start - 1)
-        if key is None or key.lower() not in _NAMES:
+        if key is None or key.lower() not in pairs.NAMES:
             return []
         container = self._structure.container(start)
         first, last = self._structure.span(container) if container >= 0 else (0, len(self._data))
-        for match in _VALUE.finditer(self._data, max(first, start - _REACH), min(last, end + _REACH)):
+        for match in pairs.VALUE.finditer(self._data, max(first, start - pairs.REACH), min(last, end + pairs.REACH)):
             if self._structure.container(match.start()) == container:
                 return self._under(match.end(), name)
         return []

@@ -7,8 +7,7 @@ Names are bytes, as they are met in bodies and headers.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
-from itertools import count
+from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
 from integration_logger.errors import ConfigurationError
@@ -61,8 +60,6 @@ _BETWEEN: Final = re.compile(rb"[-_. \[\]]|%5B|%5D", re.IGNORECASE)
 _LONGEST: Final = 128  # bytes of a name that are looked at, from its end
 
 Words = tuple[str, ...]
-Hidden = Sequence[tuple[int, bytes, str]]
-"""Place of each sensitive header, and its name in lower case as bytes and as text."""
 Keep = Iterable[str] | Callable[[str], bool]
 """Names that are not sensitive although they look so, or a function that tells them."""
 
@@ -79,18 +76,7 @@ class Names:
         endings = tuple(ending for (ending,) in self.endings)
         self.sensitive = _remembered(_Verdict(self.listed, kept, endings, asked))
         self.sensitive_header = _remembered(_Verdict(self.listed | _parse(_IN_HEADERS), kept, endings, asked))
-        self.hidden_headers = Remembered(self._hidden_headers, size=_total)
-        """Which headers of a message are sensitive, by the names of all: most callers send the same ones every time."""
         self.sensitive_parameter = _remembered(_Verdict(self.listed | self.in_queries, kept, endings, asked))
-
-    def _hidden_headers(self, names: tuple[bytes, ...]) -> Hidden:
-        lower = [name.lower() for name in names]
-        shown = [name.decode("latin-1") for name in lower]
-        return [each for each in zip(count(), lower, shown, strict=False) if self.sensitive_header(names[each[0]])]
-
-
-def _total(names: tuple[bytes, ...]) -> int:
-    return sum(len(name) for name in names)
 
 
 def _remembered(verdict: Callable[[bytes], bool]) -> Callable[[bytes], bool]:

@@ -14,18 +14,18 @@ import msgspec
 from msgspec.structs import force_setattr
 
 from integration_logger.entry import Entry, Message
-from integration_logger.redaction import bodies, forms, headers, routes
+from integration_logger.redaction import bodies, forms, headers, pairs, routes
 from integration_logger.redaction.edits import MASK, Edit, apply
 from integration_logger.redaction.known import known
-from integration_logger.redaction.names import Hidden, Keep
-from integration_logger.redaction.rules import Rules
+from integration_logger.redaction.names import Keep
+from integration_logger.redaction.rules import Hidden, Rules
 from integration_logger.redaction.structure import LONGEST_NAME
 from integration_logger.redaction.suspects import Hit
 from integration_logger.redaction.text import is_secret
 from integration_logger.redaction.values import EMAIL, IBAN
 
 _TEXTS: Final = (
-    "host", "route", "operation", "user_id", "application", "tenant", "integration", "log_type", "trace_id",
+    "method", "host", "route", "operation", "user_id", "application", "tenant", "integration", "log_type", "trace_id",
 )  # fmt: skip
 _APART: Final = b"\n&"  # between things that are scanned together: each begins like a line and like a parameter
 _SMALL: Final = 4096  # bytes; bodies up to this size are scanned in one go with all the rest
@@ -103,7 +103,7 @@ class _Masking:
                 continue
             if raw := message.raw_headers:
                 names, values = zip(*raw, strict=True)
-                hidden = rules.names.hidden_headers[names]
+                hidden = rules.hidden_headers[names]
                 parts += self._without(message, half, hidden, values) if hidden else values
             if body := message.body:
                 if len(body) <= self._small and not message.truncated and bodies.plain[message.content_type or ""]:
@@ -145,12 +145,13 @@ class _Masking:
                 value = self._plain(_builtins(getattr(entry.run, name)), f"run.{name}")
                 force_setattr(entry.run, name, value)
 
-    def _without(self, message: Message, half: str, hidden: Hidden, values: Sequence[bytes]) -> list[bytes]:
+    def _without(self, message: Message, half: str, hidden: Sequence[Hidden], values: Sequence[bytes]) -> list[bytes]:
         """Mask the headers at these places, and return the values without them."""
         kept, others = [*message.raw_headers], [*values]
-        for place, name, shown in hidden:
+        for place, name, lower, shown in hidden:
             others[place] = b""
-            kept[place] = kept[place][0], headers.mask(name, values[place])
+            value = headers.mask(lower, values[place])
+            kept[place] = name, self._rules.cookies[value] if lower in headers.COOKIES else value
             self.places[f"{half}.headers.{shown}: name"] = None
         force_setattr(message, "raw_headers", kept)
         return others
@@ -208,7 +209,9 @@ class _Masking:
         if isinstance(value, str):
             return self._text(value, place, self._edits)
         if isinstance(value, dict):
-            return {self._plain(key, place): self._member(str(key), item, place) for key, item in value.items()}
+            return self._members(value, place)
+        if isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str):
+            return self._plain(value[0], place), self._member(value[0], value[1], place)
         if isinstance(value, (list, tuple)):
             return type(value)([self._plain(item, place) for item in value])
         if isinstance(value, (bytes, bytearray)):
@@ -218,6 +221,17 @@ class _Masking:
         text = str(value)
         masked = self._text(text, place, self._edits)
         return value if masked == text and isinstance(value, int) else masked
+
+    def _members(self, data: dict[Any, Any], place: str) -> dict[Any, Any]:
+        named = [item for key, item in data.items() if str(key).lower().encode("utf-8", "replace") in pairs.NAMES]
+        name = next((each for each in named if isinstance(each, str) and self._is_sensitive(each)), None)
+        return {
+            self._plain(key, place): self._member(name if name and _is_value(key) else str(key), item, place)
+            for key, item in data.items()
+        }
+
+    def _is_sensitive(self, name: str) -> bool:
+        return self._rules.names.sensitive(name.encode("utf-8", "replace")[-LONGEST_NAME:])
 
     def _member(self, name: str, item: Any, place: str) -> Any:
         key = name.encode("utf-8", "replace")[-LONGEST_NAME:]
@@ -245,9 +259,13 @@ def _shares(hits: Sequence[Hit], parts: list[bytes]) -> list[list[Hit]]:
 
 def _texts(entry: Entry) -> bytes:
     return (
-        f"{entry.url}\n{entry.host}\n{entry.route}\n{entry.operation}\n{entry.user_id}\n{entry.application}\n"
+        f"{entry.url}\n{entry.method}\n{entry.host}\n{entry.route}\n{entry.operation}\n{entry.user_id}\n{entry.application}\n"
         f"{entry.tenant}\n{entry.integration}\n{entry.log_type}\n{entry.trace_id}"
     ).encode("utf-8", "surrogatepass")
+
+
+def _is_value(key: Any) -> bool:
+    return pairs.VALUE.fullmatch(f'"{key}":'.encode("utf-8", "replace")) is not None
 
 
 def _builtins(value: Any) -> Any:

@@ -13,13 +13,14 @@ from integration_logger.redaction.values import CARD, Shape
 
 _CLOSERS: Final = r"""(?:["'`\[\]\s)+]++|\\[nrt]?|%(?:5[BD]|2[0247])[-_.$0-9]*+)*+"""
 _NAMED: Final = re.compile(
-    rf"(?:(?<![A-Za-z0-9_.$-])|(?<=%3[ad]))([A-Za-z0-9_.$-]++){_CLOSERS}(?:[:=,}}<>]|%3[ad])".encode(), re.IGNORECASE
+    rf"(?:(?<![A-Za-z0-9_.$-])|(?<=%3[ad]))([A-Za-z0-9_.$-]++){_CLOSERS}(?:[:=,}}<>]|%(?:3[ad]|2c|7d))".encode(),
+    re.IGNORECASE,
 )
 _TAG: Final = re.compile(rb"<[^<>]*>")
 _ESCAPE: Final = re.compile("|".join(ESCAPES).encode(), re.IGNORECASE)
 _PERCENT: Final = re.compile("|".join(PERCENTS).encode(), re.IGNORECASE)
-_EQUALS: Final = (b"=", b"d", b"D")  # the last of = and of %3D
 
+_EQUALS: Final = ord("=")
 _IN_CARDS: Final = bytes(1 if chr(c) in "0123456789 -" else 0 for c in range(256))
 _FOURTEEN: Final = b"\1" * 14
 
@@ -50,7 +51,7 @@ class Search:
             word, end = match[1], match.end()
             if self._may_be_name[word]:
                 yield NAME, 0, end
-            if data[end - 1 : end] in _EQUALS and self._may_be_parameter[word]:
+            if (data[end - 1] == _EQUALS or data[end - 3 : end].lower() == b"%3d") and self._may_be_parameter[word]:
                 yield PARAMETER, 0, end
 
 

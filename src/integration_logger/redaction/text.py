@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from integration_logger.redaction import layers, spans, xml
+from integration_logger.redaction import layers, pairs, spans, xml
 from integration_logger.redaction.edits import MASK, Edit, merge, whole
 from integration_logger.redaction.structure import LONGEST_NAME
 from integration_logger.redaction.suspects import ESCAPE, NAME, PARAMETER, PERCENT, Hit
@@ -23,13 +23,16 @@ _IN_NAMES: Final = bytes(c if c < 128 and (chr(c).isalnum() or chr(c) in "_-.$ [
 _CLOSERS: Final = b"\"'`] \t\r\n\v\f\\)"
 _ENCODED_CLOSER: Final = re.compile(rb"%(?:5D|22|27)\Z", re.IGNORECASE)
 _ENCODED_OPENER: Final = re.compile(rb"(?:(?<=%)[0-9A-Fa-f]{2}|(?<=\\)(?:u[0-9A-Fa-f]{4}|[a-z]))")
-_GAP: Final = re.compile(rb"[\s>:=]*+(?:[bBuUrRfF]{1,2}(?=[\"'])|[A-Za-z_][\w.]{0,64}+(?=\([\"']))?")
+_GAP: Final = re.compile(
+    rb"[\s>:=]*+(?:(?<=\n)data:[ \t]*+)?(?:[bBuUrRfF]{1,2}(?=[\"'])|[A-Za-z_][\w.]{0,64}+(?=\([\"']))?"
+)
 _LINE: Final = re.compile(rb"[^\r\n]*+")
 _FIRST_OF_PAIR: Final = re.compile(rb"""[(\[{]\s*[bBuUrR]{0,2}["']\Z""")
 _END_OF_URL: Final = re.compile(rb"""[\s"'<>]""")
 _EMPTY: Final = frozenset((b"", b'""', b"''", b"null", b"none", b"nil", b"true", b"false", b"[]", b"{}", b"undefined"))
 _TWELVE_DIGITS: Final = re.compile(rb"(?:[0-9][ -]?){12}")
 _QUOTES: Final = (b'"', b"'", b"`")
+_ENCODED_SIGNS: Final = (b"a", b"A", b"c", b"C", b"d", b"D")  # the last of %3A, %3D, %2C and %7D
 
 
 def edits(
@@ -51,7 +54,7 @@ def edits(
     found += by_search(data, hits, rules.shapes)
     if not unquoted and b"\\" in data and (found or _may_be_escaped(data, hits, rules)):
         found += _unwrapped(layers.escapes(data), data, rules, prose, depth + 1, unquoted=False)
-    if any(kind == PERCENT for kind, _, _ in hits):
+    if any(kind == PERCENT or (kind < 0 and data[end - 1 : end] in _ENCODED_SIGNS) for kind, _, end in hits):
         found += _unwrapped(layers.percent(data), data, rules, prose, depth + 1, unquoted=True)
     return merge(found)
 
@@ -127,15 +130,15 @@ def _judge(data: bytes, hit: Hit, rules: Rules, prose: bool) -> list[Edit]:
     sign = data[end - 1 : end]
     if sign == b">":
         return [*xml.tagged(data, end, rules)]
-    at = end - 3 if sign in b"aAdD" else end - 1
+    at = end - 3 if sign in _ENCODED_SIGNS else end - 1
     name = name_before(data, at)
     if not rules.names.sensitive(name):
         return []
     if sign == b"<":
         return [*xml.named(data, data.rfind(name, 0, at), at, name)]
-    if sign == b",":
-        return _paired(data, end, name)
-    return _assigned(data, at, end, name, prose) if sign != b"}" else []
+    if data[at : at + 2] in (b"%2", b"%7"):  # is seen with the encoding undone
+        return []
+    return _paired(data, at, end, name) if sign in (b",", b"}") else _assigned(data, at, end, name, prose)
 
 
 def _assigned(data: bytes, sign: int, end: int, name: bytes, prose: bool) -> list[Edit]:
@@ -195,12 +198,13 @@ _CALLBACK: Final = tuple(
 )
 
 
-def _paired(data: bytes, end: int, name: bytes) -> list[Edit]:
-    """``("password", "hunter2")``: a list of pairs, as headers are printed."""
-    head = data[max(0, end - LONGEST_NAME) : end]
-    if not _FIRST_OF_PAIR.search(head[: head.rfind(name)]):
+def _paired(data: bytes, sign: int, end: int, name: bytes) -> list[Edit]:
+    """``("password", "hunter2")``, as headers are printed, and ``{"name": "password", "value": "hunter2"}``."""
+    begin = data.rfind(name, 0, sign)
+    beside = pairs.value_beside(data, begin, begin + len(name))
+    if beside is None and (data[end - 1 : end] == b"}" or not _FIRST_OF_PAIR.search(data[max(0, begin - 8) : begin])):
         return []
-    start = _after_gap(data, end)
+    start = _after_gap(data, end if beside is None else beside)
     return _edit(data, start, spans.text_value(data, start), name)
 
 
