@@ -7,6 +7,8 @@ import sys
 import threading
 from uuid import UUID
 
+import pytest
+
 from integration_logger.ids import new_id
 
 
@@ -36,11 +38,11 @@ def test_threads_make_different_ids() -> None:
 
 
 FORKING = """
-import os
+import ctypes, os
 from integration_logger.ids import new_id
 new_id()
 for _ in range(3):
-    child = os.fork()
+    child = {fork}()
     made = "\\n".join(new_id() for _ in range(1000))  # both at once
     if child:
         os.waitpid(child, 0)
@@ -50,9 +52,11 @@ for _ in range(3):
 """
 
 
-def test_forked_children_make_ids_of_their_own() -> None:
-    """Neither a parent nor any of its children, made from the same state, repeats an id."""
-    done = subprocess.run([sys.executable, "-c", FORKING], capture_output=True, text=True, check=True)
+@pytest.mark.parametrize("fork", ["os.fork", "ctypes.PyDLL(None).fork"], ids=["by Python", "without Python"])
+def test_forked_children_make_ids_of_their_own(fork: str) -> None:
+    """Neither a parent nor any of its children, made from the same state, repeats an id; servers in C fork, too."""
+    code = FORKING.replace("{fork}", fork)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     made = done.stdout.split()
     assert len(made) == len(set(made)) == 6000
     assert all(UUID(id).version == 7 for id in made)
