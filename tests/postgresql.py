@@ -213,10 +213,10 @@ def execute(statement: str, url: str | None = None) -> None:
 
 
 @contextmanager
-def fresh_database(*, empty: bool = False) -> Iterator[str]:
-    """Return the URL of a new database, with our tables unless it is to be empty, and drop it in the end."""
+def fresh_database(options: str | None = None) -> Iterator[str]:
+    """Return the URL of a new database, with our tables unless made with other options, and drop it in the end."""
     name = f"integration_{uuid4().hex[:12]}"
-    execute(f"CREATE DATABASE {name} TEMPLATE {'template1' if empty else _template()}")
+    execute(f"CREATE DATABASE {name} {options or f'TEMPLATE {_template()}'}")
     try:
         yield url_of(name)
     finally:

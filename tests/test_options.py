@@ -42,6 +42,8 @@ def test_the_spool_of_another_store_lies_in_the_state_folder(monkeypatch: pytest
     assert folder.parent == Path("/srv/state/integration-logger")
     assert folder == options.default_folder("postgresql://ana:other@db/log")
     assert folder != options.default_folder("postgresql://ana:hunter2@db/other")
+    assert folder == options.default_folder("postgres://ana:hunter2@db/log")
+    assert folder == options.default_folder("postgresql+psycopg://ana:hunter2@db/log")
     assert options.default_folder(Elsewhere()) == options.default_folder(Elsewhere.url)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -42,7 +43,12 @@ def store_name(store: str | Store | None) -> str:
     url = store if isinstance(store, str) else getattr(store, "url", f"{type(store).__module__}.{type(store).__name__}")
     if path := _sqlite_path(url):
         return f"{_SQLITE}{path}"
-    return safe_url(url)
+    return _one_spelling(url)
+
+
+def _one_spelling(url: str) -> str:
+    """Return a URL without its password, and by the one name of those that PostgreSQL has."""
+    return re.sub(r"^postgres(ql)?(\+\w+)?:", "postgresql:", safe_url(url))
 
 
 def _sqlite_path(url: str) -> Path | None:
@@ -77,7 +83,7 @@ def default_folder(store: str | Store) -> Path | None:
         return None
     if (path := _sqlite_path(url)) is not None:
         return path.with_name(f"{path.name}.spool")
-    digest = hashlib.sha256(safe_url(url).encode()).hexdigest()[:16]
+    digest = hashlib.sha256(_one_spelling(url).encode()).hexdigest()[:16]
     return platformdirs.user_state_path("integration-logger") / digest
 
 

@@ -21,7 +21,7 @@ from tests.factories import make_entry
 @pytest.fixture
 def empty() -> Iterator[str]:
     """The URL of a database without tables."""
-    with postgresql.fresh_database(empty=True) as url:
+    with postgresql.fresh_database("TEMPLATE template1") as url:
         yield url
 
 

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -21,7 +22,7 @@ from integration_logger.stores.sql import SQLStore
 from integration_logger.stores.sql import postgresql as dialect
 from tests import postgresql
 from tests.deadlines import eventually
-from tests.factories import make_entry, make_in_flight
+from tests.factories import EPOCH, make_entry, make_in_flight
 
 
 @pytest.fixture
@@ -70,7 +71,7 @@ def test_processes_may_start_at_once_on_an_empty_database() -> None:
         "import sys; from integration_logger.stores import open_store; from tests.factories import make_entry;"
         "sys.stdin.read(1); store = open_store(sys.argv[1]); store.write([make_entry()]); store.close()"
     )
-    with postgresql.fresh_database(empty=True) as url:
+    with postgresql.fresh_database("TEMPLATE template1") as url:
         command = [sys.executable, "-W", "error", "-c", code, url]
         started = [
             subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, env=environment())
@@ -125,6 +126,28 @@ def test_a_schema_may_be_chosen(url: str) -> None:
         store.write([make_entry()])
     assert asked(url, "SELECT count(*) FROM logs.integration_log_entries") == [1]
     assert asked(url, "SELECT count(*) FROM public.integration_log_entries") == [0]
+
+
+def test_a_database_of_another_encoding_is_refused() -> None:
+    """It could not hold every text; the batch waits until the database is right."""
+    options = "ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
+    with postgresql.fresh_database(options) as url, closing(SQLStore(url)) as store:
+        assert "LATIN1" in str(refused(store.open))
+
+
+def test_what_was_freed_is_used_again(store: SQLStore, url: str) -> None:
+    """After a purge of everything the tables are as small as they can be."""
+    for _ in range(3):
+        store.write([make_entry(expires_at=EPOCH) for _ in range(1000)])
+    full = store.info().bytes
+    store.purge(EPOCH + timedelta(days=1))
+
+    def emptied() -> bool:
+        store.close()  # the server counts what a session has deleted when it ends, or a little later
+        store.purge(EPOCH)
+        return store.info().bytes < full / 3
+
+    assert eventually(emptied)
 
 
 # --- the order of seq ---------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import os
 import re
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import cache
 from typing import Any, Final, TypeVar, cast
 from urllib.parse import urlsplit
@@ -24,7 +24,7 @@ from integration_logger.stores import safe_url
 from integration_logger.stores.sql.blocks import unfinished
 from integration_logger.stores.sql.database import Row
 from integration_logger.stores.sql.footprint import estimate
-from integration_logger.stores.sql.schema import counter, entries, metadata, minutes, payloads, terms
+from integration_logger.stores.sql.schema import counter, entries, metadata, payloads
 
 CONNECT: Final = 5  # seconds to wait for a connection
 LOCK: Final = 10  # for another writer
@@ -38,6 +38,10 @@ _READ: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _WRITE: Final = f"BEGIN; SELECT seq FROM {counter.name} FOR UPDATE"  # noqa: S608 - our name
 _CHANGE: Final = "BEGIN; SELECT pg_advisory_xact_lock(7234851095)"
 _CLOCK: Final = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)"
+_WORTH_IT: Final = (
+    "SELECT relname FROM pg_stat_user_tables"
+    " WHERE relname = ANY(%s) AND relid = to_regclass(relname) AND n_dead_tup > 1000 + n_live_tup / 20"
+)
 _TYPES: Final = {"BIGINT": "int8", "TEXT": "text", "BYTEA": "bytea", "BOOLEAN": "bool", "INTEGER": "int4"}
 
 T = TypeVar("T")
@@ -88,7 +92,11 @@ class PostgreSQL:
         return connection
 
     def create(self) -> None:
-        """Does nothing: databases are made by who runs the server."""
+        """Create nothing, for databases are made by who runs the server; refuse one that cannot hold every text."""
+        with self.read() as connection:
+            encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
+        if encoding != "UTF8":
+            raise StoreError(f"the database has the encoding {encoding}: make one with ENCODING 'UTF8'")
 
     @contextmanager
     def _transaction(self, engine: Engine) -> Iterator[Connection]:
@@ -100,17 +108,17 @@ class PostgreSQL:
                     connection.invalidate()
                 raise
 
-    def read(self) -> Any:
+    def read(self) -> AbstractContextManager[Connection]:
         """A transaction that sees the database as it is now, and waits for nobody."""
         return self._transaction(self._reading)
 
-    def write(self) -> Any:
+    def write(self) -> AbstractContextManager[Connection]:
         """A transaction that is the only one to write."""
         return self._transaction(self._writing)
 
     turn = write  # the server lets those who wait for a lock have it in their order
 
-    def changing(self) -> Any:
+    def changing(self) -> AbstractContextManager[Connection]:
         """A transaction that is the only one to create or change tables."""
         return self._transaction(self._changing)
 
@@ -169,8 +177,9 @@ class PostgreSQL:
     def shrink(self) -> None:
         """Have what was freed used again, and given back where a table ends with it; the server does the rest later."""
         with suppress(StoreError), self._translated(), self._engine.connect() as connection:
-            for table in (entries, payloads, terms, minutes):
-                _driver(connection).execute(f"VACUUM {table.name}")
+            driver = _driver(connection)
+            for (name,) in driver.execute(_WORTH_IT, ([table.name for table in self.tables],)).fetchall():
+                driver.execute(f"VACUUM {name}")
 
     def close(self) -> None:
         self._engine.dispose()
