@@ -95,16 +95,17 @@ def _edits(data: bytes, form: Form, rules: Rules, truncated: bool, hits: Sequenc
     if form.syntax == "multipart":
         return multipart.edits(data, form.boundary, rules, truncated=truncated)
     hits = rules.hits(data) if hits is None else hits
-    if not hits:
+    if not hits and not rules.paths.in_bodies:
         return []
     is_json = (form.syntax == "json" or json.looks_like(data)) and json.is_json(data, truncated=truncated)
     if is_json:  # also where it calls itself a form, as curl does
-        return json.edits(data, hits, rules)
+        return merge([*json.edits(data, hits, rules), *rules.paths.in_json(data)])
     if form.syntax == "form":
         return merge([*forms.edits(data, rules), *text.by_shapes(data, hits, rules.shapes)])
-    edits = text.edits(data, hits, rules)
+    edits = merge([*text.edits(data, hits, rules), *rules.paths.in_xml(data)])
     # what calls itself JSON and is not is kept only where it has nothing suspect
-    return whole(data, "unparseable") if edits and form.syntax == "json" else edits
+    suspect = edits or rules.paths.may_lead_into(data)
+    return whole(data, "unparseable") if suspect and form.syntax == "json" else edits
 
 
 def _unmarked(data: bytes) -> str | None:

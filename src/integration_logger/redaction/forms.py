@@ -23,10 +23,13 @@ def edits(data: bytes, rules: Rules, *, in_url: bool = False) -> list[Edit]:
     names = {name.data.lower() for _, name in fields}
     # A code is a secret in the answer of an authorization server, and where it is exchanged for a token.
     once = {b"code", b"state"} if {b"code", b"state" if in_url else b"grant_type"} <= names else set()
+    pointed = rules.paths.query if in_url else rules.paths.form
     found: list[Edit] = []
     for match, name in fields:
         start, end = match.span(3)
-        if name.data.lower() in once or rules.names.sensitive_parameter(name.data[-192:]):
+        if name.data in pointed:
+            found.append(Edit(start, end, name.data, "path"))
+        elif name.data.lower() in once or rules.names.sensitive_parameter(name.data[-192:]):
             if is_secret(name.data, match[3]):
                 found.append(Edit(start, end, name.data, "name"))
         else:

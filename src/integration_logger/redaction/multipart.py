@@ -46,6 +46,8 @@ def _part(data: bytes, start: int, end: int, rules: Rules, *, cut: bool) -> list
         return [*found, Edit(body, end, b"", f"file, {size}", f"[file, {size}]".encode())]
     name = _NAME.search(disposition)
     field = (name[1] or name[2] or b"") if name else b""
+    if field in rules.paths.form:
+        return [*found, Edit(body, end, field, "path", MASK)]
     if rules.names.sensitive_parameter(field[-192:]):
         return [*found, Edit(body, end, field, "name", MASK)] if is_secret(field, content) else found
     return [*found, *(edit.moved(body) for edit in rules.within(content))]

@@ -37,7 +37,9 @@ class Redactor:
     ``values`` are the host's own secrets: masked wherever they occur, in base64 and in URLs too. ``names`` are
     further names whose values are masked; ``keep`` are names whose values stay although they end in a sensitive
     word, or a function that is asked for each such name. How names are written does not matter: ``api_key``,
-    ``apiKey`` and ``X-Api-Key`` are one. ``emails`` and ``ibans`` masks these, which by default are kept.
+    ``apiKey`` and ``X-Api-Key`` are one. ``paths`` are places whose value is masked whatever its name:
+    ``header:X-Customer``, ``query:doc``, ``form:doc``, ``xml:TaxId``, ``json:$.items[*].note``. ``emails`` and
+    ``ibans`` masks these, which by default are kept.
     """
 
     def __init__(
@@ -46,11 +48,12 @@ class Redactor:
         values: Iterable[str] = (),
         names: Iterable[str] = (),
         keep: Keep = (),
+        paths: Iterable[str] = (),
         emails: bool = False,
         ibans: bool = False,
     ) -> None:
         shapes = (*known(values), *([EMAIL] if emails else []), *([IBAN] if ibans else []))
-        self._rules = Rules(names, keep, shapes)
+        self._rules = Rules(names, keep, shapes, paths)
         self._usual = lru_cache(1024)(self._noted)
 
     def prepare(self) -> None:
@@ -87,7 +90,7 @@ class _Masking:
 
     def __init__(self, rules: Rules, max_body: int) -> None:
         self._rules = rules
-        self._small = min(_SMALL, max_body)
+        self._small = 0 if rules.paths.in_bodies else min(_SMALL, max_body)
         self._max_body = max_body
         self.places: dict[str, None] = {}
 
@@ -114,7 +117,7 @@ class _Masking:
         for _, _, body in together:
             parts.append(body)
         data = _APART.join(parts)
-        if (hits := rules.hits(data)) or b"\0" in data:
+        if (hits := rules.hits(data)) or b"\0" in data or rules.paths.query:
             self._suspect(entry, hits, [_APART.join(parts[:heads]), *parts[heads:]], together)
         if entry.errors or entry.labels or entry.traceback or entry.variables is not None or entry.run is not None:
             self._data(entry)
@@ -124,7 +127,7 @@ class _Masking:
     ) -> None:
         """Mask what the hits prove to be secret in the parts: the head of the entry, and bodies."""
         head, *rest = _shares(hits, parts)
-        if head:
+        if head or self._rules.paths.query:
             self._head(entry)
         for (half, message, body), share in zip(together, rest, strict=True):
             if share or b"\0" in body:  # text of two bytes a character shows nothing to the scan
@@ -193,7 +196,8 @@ class _Masking:
         return self._rules.within(data, prose=False)
 
     def _url_edits(self, data: bytes) -> list[Edit]:
-        return forms.url_edits(data, self._rules) if self._rules.hits(data) else []
+        rules = self._rules
+        return forms.url_edits(data, rules) if rules.paths.query or rules.hits(data) else []
 
     def _route_edits(self, route: str, url: bytes) -> list[Edit]:
         return routes.edits(url, route, self._rules.names)

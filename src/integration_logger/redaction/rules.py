@@ -8,6 +8,7 @@ from typing import NamedTuple
 from integration_logger.redaction import json, routes, text
 from integration_logger.redaction.edits import Edit, apply, merge
 from integration_logger.redaction.names import Keep, Names
+from integration_logger.redaction.paths import Paths
 from integration_logger.redaction.remembered import Remembered
 from integration_logger.redaction.scan import Scanner
 from integration_logger.redaction.suspects import Hits
@@ -27,9 +28,16 @@ class Hidden(NamedTuple):
 class Rules:
     """The names and shapes that are masked, and the scan that looks for all of them at once."""
 
-    def __init__(self, names: Iterable[str] = (), keep: Keep = (), shapes: Iterable[Shape] = ()) -> None:
+    def __init__(
+        self,
+        names: Iterable[str] = (),
+        keep: Keep = (),
+        shapes: Iterable[Shape] = (),
+        paths: Iterable[str] = (),
+    ) -> None:
         self.names = Names(names, keep)
         self.shapes = (*SHAPES, *shapes)
+        self.paths = Paths(paths)
         self.hidden_in = Remembered(self._hidden_in)
         """Whether the template of a route has a sensitive parameter."""
         self.hidden_headers = Remembered(self._hidden_headers, size=_total)
@@ -55,7 +63,7 @@ class Rules:
         return [
             Hidden(place, name, name.lower(), name.lower().decode("latin-1"))
             for place, name in enumerate(kept)
-            if name != names[place] or self.names.sensitive_header(name)
+            if name != names[place] or self.names.sensitive_header(name) or name.lower() in self.paths.headers
         ]
 
     def _cookies(self, masked: bytes) -> bytes:

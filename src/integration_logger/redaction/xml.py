@@ -32,7 +32,7 @@ def tagged(data: bytes, end: int, rules: Rules) -> Iterator[Edit]:
         if name and key in _VALUES:
             yield Edit(match.start(2) + 1, match.end(2) - 1, name, "name")
     if data[end - 2] != ord("/") and (rules.names.sensitive(tag[1]) or (name and tag[1].lower() not in _HTML)):
-        yield from _content(data, start, end, name or tag[1])
+        yield from content_of(data, start, end, name or tag[1])
 
 
 _HTML: Final = frozenset(b"a body button div fieldset form h1 h2 h3 input label li main p section select span".split())
@@ -42,10 +42,10 @@ def named(data: bytes, start: int, end: int, name: bytes) -> Iterator[Edit]:
     """Yield what stands in the element after ``<name>password</name>``, whose text goes from ``start`` to ``end``."""
     following = _NEXT_ELEMENT.match(data, end)
     if following and _NAME_ELEMENT.search(data, max(0, start - _LONGEST_TAG), start):
-        yield from _content(data, data.rfind(b"<", 0, following.end()), following.end(), name)
+        yield from content_of(data, data.rfind(b"<", 0, following.end()), following.end(), name)
 
 
-def _content(data: bytes, start: int, end: int, name: bytes) -> Iterator[Edit]:
+def content_of(data: bytes, start: int, end: int, name: bytes) -> Iterator[Edit]:
     """Yield the edit for all that stands between a tag and the one that closes it."""
     element = re.match(rb"<([\w.:-]+)", data[start:end])
     stop = _closing(data, end, element[1]) if element else end
