@@ -39,6 +39,11 @@ def on_spool(folder: Path) -> list[bytes]:
     return found
 
 
+def entries_on_spool(folder: Path) -> list[bytes]:
+    """Return everything on a spool but the reports of processes."""
+    return [payload for payload in on_spool(folder) if not codec.is_report(payload)]
+
+
 @contextmanager
 def file_size_limit(size: int) -> Iterator[None]:
     """Let the system cut every write beyond so many bytes of a file, as a full disk does."""

@@ -22,7 +22,7 @@ from integration_logger.stores.base import Store
 from integration_logger.stores.memory import MemoryStore
 from tests.deadlines import eventually
 from tests.records import record, stored
-from tests.spools import on_spool
+from tests.spools import entries_on_spool
 
 Make = Callable[..., IntegrationLogger]
 
@@ -135,7 +135,7 @@ def test_flush_tells_the_truth(logger: Make) -> None:
     """True means that all is in the store; while the store is away it is False, in time."""
 
     class Away(MemoryStore):
-        away = True
+        away = False
 
         def write(self, *args: Any, **options: Any) -> None:
             if self.away:
@@ -144,7 +144,8 @@ def test_flush_tells_the_truth(logger: Make) -> None:
 
     store = Away()
     log = logger(store, spool=None)
-    assert log.flush(timeout=0)
+    assert log.flush()
+    store.away = True
     ids = record(log, 2)
     began = monotonic()
     assert not log.flush(timeout=0.3)
@@ -174,7 +175,7 @@ def test_flush_without_a_shipper_means_the_spool(tmp_path: Path, logger: Make) -
     log = logger(ship=None, spool=folder)
     record(log, 2)
     assert log.flush(timeout=0)
-    assert len(on_spool(folder)) == 2
+    assert len(entries_on_spool(folder)) == 2
     assert not (tmp_path / "log.db").exists()
     blocked = tmp_path / "blocked"
     blocked.touch()
@@ -183,7 +184,7 @@ def test_flush_without_a_shipper_means_the_spool(tmp_path: Path, logger: Make) -
     assert not other.flush(timeout=0.05)
     blocked.unlink()
     assert other.flush(timeout=5)
-    assert len(on_spool(blocked)) == 1
+    assert len(entries_on_spool(blocked)) == 1
 
 
 def test_flush_without_spool_and_shipper_ships(logger: Make) -> None:

@@ -6,6 +6,7 @@ import re
 from codecs import lookup
 from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 import msgspec
 
@@ -39,11 +40,14 @@ def is_report(payload: bytes) -> bool:
 
 
 def decode_report(payload: bytes) -> Report:
-    """Decode a report; raise ``CodecError`` for anything else."""
+    """Decode a report; raise ``CodecError`` for anything else, such as one that no store could take."""
     try:
-        return _report_decoder.decode(payload)
+        report = _report_decoder.decode(payload)
+        for entry in report.in_flight:
+            UUID(entry.id)
     except (msgspec.DecodeError, ValueError) as error:
         raise CodecError(f"not a report: {error}") from error
+    return report
 
 
 def to_json(value: object) -> bytes:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
+from msgspec import Meta
 
 from integration_logger.entry import Entry
 
@@ -62,10 +63,15 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     """What is wrong now, in words."""
 
 
+Owner = Annotated[str, Meta(pattern=r"\A[\w/-]{1,100}\Z")]
+"""A process to others, in general its UUID."""
+Id = Annotated[str, Meta(pattern=r"\A[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")]
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What one process says of itself, at most once a second: through its spool, so that all others may know."""
 
-    owner: str
+    owner: Owner
     """UUID of the process, or of the spool folder that a shipper works for."""
     host: str
     pid: int
@@ -74,7 +80,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     health: Health
     in_flight: tuple[Entry, ...] = ()
     """Calls that have begun and not ended, as far as there is news of them."""
-    ended: tuple[str, ...] = ()
+    ended: tuple[Id, ...] = ()
     """Ids of calls that were in flight and no longer are, with an entry or without."""
 
 

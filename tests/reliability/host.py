@@ -3,17 +3,19 @@
 Prints its port. What happens to it besides is said by the words after the folder:
 
 ``handler``  the application has its own handler of SIGTERM, which prints a line;
-``bare``     it has no lifespan.
+``bare``     it has no lifespan;
+``process``  a child ships.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import uvicorn
 from starlette.applications import Starlette
@@ -32,6 +34,12 @@ async def echo(request: Request) -> JSONResponse:
     return JSONResponse({"received": len(await request.body()), "process": os.getpid()})
 
 
+async def slow(request: Request) -> JSONResponse:
+    """Answer after so many seconds, in the middle of which the host may be killed."""
+    await asyncio.sleep(float(request.query_params["seconds"]))
+    return await echo(request)
+
+
 def labels(scope: Mapping[str, Any]) -> dict[str, str]:
     """Let every entry say which call it is about."""
     return {"request_id": dict(scope["headers"]).get(REQUEST_ID, b"").decode()}
@@ -42,10 +50,14 @@ def everybody(_: Request) -> Principal:
     return Principal("tester", role="owner", tenants=ALL)
 
 
-def make(folder: str) -> tuple[IntegrationLogger, Any]:
+def make(folder: str, ship: Literal["thread", "process"] = "thread") -> tuple[IntegrationLogger, Any]:
     """Return the logger and the wrapped app."""
-    log = IntegrationLogger(f"sqlite:///{folder}/log.db")
-    routes = [Route("/echo", echo, methods=["POST"]), Mount("/logs", log.viewer(authorize=everybody))]
+    log = IntegrationLogger(f"sqlite:///{folder}/log.db", announce_after=0, ship=ship)
+    routes = [
+        Route("/echo", echo, methods=["POST"]),
+        Route("/slow", slow, methods=["POST"]),
+        Mount("/logs", log.viewer(authorize=everybody)),
+    ]
     return log, log.asgi(Starlette(routes=routes), labels=labels)
 
 
@@ -68,7 +80,10 @@ def main(folder: str, *words: str) -> None:
     listening.bind(("127.0.0.1", 0))
     listening.listen(128)
     config = uvicorn.Config(
-        make(folder)[1], log_level="warning", access_log=False, lifespan="off" if "bare" in words else "on"
+        make(folder, "process" if "process" in words else "thread")[1],
+        log_level="warning",
+        access_log=False,
+        lifespan="off" if "bare" in words else "on",
     )
     print(listening.getsockname()[1], flush=True)
     uvicorn.Server(config).run(sockets=[listening])

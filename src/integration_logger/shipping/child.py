@@ -19,6 +19,7 @@ from integration_logger.descriptors import Descriptor
 from integration_logger.ids import new_id
 from integration_logger.shipping.shipper import LOCK
 from integration_logger.spool.aside import write_private
+from integration_logger.spool.folders import JOB
 from integration_logger.trouble import Trouble
 
 PROGRAM: Final = "integration_logger.shipping.process"
@@ -26,7 +27,8 @@ LOOK_EVERY: Final = 1.0
 """Seconds between two looks at whether somebody ships."""
 LONGEST_PAUSE: Final = 60.0
 """Seconds until a child that keeps failing is started once more, after doubling from ``LOOK_EVERY``."""
-JOB: Final = ".job"
+NOT_HANDED_ON: Final = "INTEGRATION_LOGGER_STORE"
+"""A variable that may hold a password, which the environment of another process shall not show once more."""
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,6 +42,13 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     retention: dict[str, Any]
 
 
+class _Process(subprocess.Popen[bytes]):
+    """A child that may outlive this object, as it may its parent, and that a forked process knows nothing of."""
+
+    def __del__(self) -> None:
+        """Pass over that it still runs."""
+
+
 class ShippingChild:
     """Has a child ship the folder whenever nobody else does."""
 
@@ -47,7 +56,7 @@ class ShippingChild:
         self.trouble = Trouble()
         self._job = job
         self._folder = Path(job.folder)
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: _Process | None = None
         self._pipe: Descriptor | None = None
         """The child ends when this is closed."""
         self._look_at = 0.0
@@ -86,17 +95,22 @@ class ShippingChild:
 
     def _start(self) -> None:
         job = self._folder / f".{new_id()}{JOB}"
-        write_private(job, msgspec.json.encode(self._job))
         read_end, self._pipe = Descriptor.pipe()
-        self._process = subprocess.Popen(  # noqa: S603 - our own program
-            [_interpreter(), "-m", PROGRAM, str(job)],
-            stdin=read_end.number,
-            stdout=subprocess.DEVNULL,
-            cwd="/",  # no folder of the host is kept in use
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))},
-            start_new_session=True,  # Ctrl-C is for the parent, which tells the child by the pipe
-        )
-        read_end.close()
+        try:
+            write_private(job, msgspec.json.encode(self._job))
+            self._process = _Process(
+                [interpreter(), "-P", "-m", PROGRAM, str(job)],
+                stdin=read_end.number,
+                stdout=subprocess.DEVNULL,
+                cwd="/",  # no folder of the host is kept in use
+                env=_environment(),
+                start_new_session=True,  # Ctrl-C is for the parent, which tells the child by the pipe
+            )
+        except BaseException:
+            job.unlink(missing_ok=True)
+            raise
+        finally:
+            read_end.close()
 
     def stop(self, timeout: float) -> bool:
         """Have the child ship what is left and end; return whether that took at most ``timeout`` seconds."""
@@ -120,7 +134,12 @@ def _is_free(path: Path) -> bool:
         file.close()
 
 
-def _interpreter() -> str:
+def _environment() -> dict[str, str]:
+    given = {name: value for name, value in os.environ.items() if name != NOT_HANDED_ON}
+    return given | {"PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))}
+
+
+def interpreter() -> str:
     """Return the Python that runs here, also where a server has embedded it."""
     if "python" in Path(sys.executable or "").name:
         return sys.executable

@@ -54,14 +54,12 @@ class Keeper:
         return min(KEEP_EVERY, every)
 
     def _report(self, *, last: bool = False) -> None:
-        patient = self._writer is not None and self._writer.full
-        report = self._reporter.next_report(patient=patient, last=last)
-        if report is None:
-            return
+        self._reporter.report(self._append, patient=self._writer is not None and self._writer.full, last=last)
+
+    def _append(self, report: bytes) -> str | None:
         if self._writer is None:
-            self._memory.append(report)
-        else:
-            self._writer.append_report(report, self._reporter.owner)
+            return self._memory.append(report)
+        return self._writer.append_report(report, self._reporter.owner)
 
     def close(self) -> None:
         """Say the last word and give up the segment."""

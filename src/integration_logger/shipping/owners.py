@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from time import monotonic
 from typing import Final
 
+from integration_logger.errors import StoreError
 from integration_logger.stores.base import Store
 
 LEASE_SECONDS: Final = 60.0
@@ -40,24 +41,31 @@ class Owners:
 
     def close(self, gone: Iterable[str]) -> None:
         """Turn what these processes left in flight into failed entries."""
-        owners = [*gone]
-        self._vouched.difference_update(owners)
-        if owners and not {*owners}.isdisjoint(self._store.owners()):
-            self._store.close_abandoned(owners)
+        owners = {*gone}
+        self._vouched -= owners
+        if owners:
+            for owner in owners.intersection(self._store.owners()):
+                self._close(owner)
+
+    def _close(self, owner: str) -> None:
+        try:
+            self._store.close_abandoned([owner])
+        except Exception as error:  # what cannot be closed shall not hold up what can be shipped
+            if isinstance(error, StoreError) and not error.data_error:
+                raise
 
     def renew(self, here: Iterable[str]) -> None:
         """Now and then vouch for the processes that are here, and close what others left who are silent."""
-        now = monotonic()
-        if now - self._renewed_at < RENEW_EVERY:
+        if monotonic() - self._renewed_at < RENEW_EVERY:
             return
-        self._renewed_at = now
-        present, silent = {*here}, []
-        for owner in self._store.owners():
-            if owner in present:
-                self._lease(owner)
-            elif now - self._well_since >= LEASE_SECONDS and self._lease(owner):
-                silent.append(owner)
-        self.close(silent)
+        present, owners = {*here}, self._store.owners()
+        if monotonic() - self._renewed_at > 2 * RENEW_EVERY:
+            self._well_since = monotonic()  # the store hung, and may have done so for the others, too
+        self._renewed_at = monotonic()
+        for owner in present.intersection(owners):
+            self._lease(owner)
+        if monotonic() - self._well_since >= LEASE_SECONDS:
+            self.close([owner for owner in owners if owner not in present and self._lease(owner)])
 
     def _lease(self, owner: str) -> bool:
         return self._store.state.lease(f"owner/{owner}", self.vouching, LEASE_SECONDS) is not None

@@ -29,6 +29,7 @@ LAST_SECONDS: Final = 5.0
 """How long it ships on when it has been told to end; the rest waits for the next shipper."""
 LOOK_EVERY: Final = 0.5
 NICENESS: Final = 10
+ASKS_TO_END: Final = (signal.SIGTERM, signal.SIGINT)
 
 
 def make_shipper(job: Job) -> Shipper:
@@ -53,14 +54,16 @@ def run(shipper: Shipper, go_on: Callable[[], bool]) -> None:
 def main() -> None:
     """Ship until the parent has gone, or another shipper has the folder."""
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
+    for number in ASKS_TO_END:  # a service manager sends it to all at once, and the parent is not done yet
+        signal.signal(number, signal.SIG_IGN)
     job = read_job(Path(sys.argv[1]))
     with suppress(OSError):
         os.nice(NICENESS)
-    shipper, ending, began = make_shipper(job), Ending(), monotonic()
+    shipper, began = make_shipper(job), monotonic()
 
     def go_on() -> bool:
         parent_gone = select.select([sys.stdin], [], [], LOOK_EVERY)[0]
-        return not (parent_gone or ending.asked) and (shipper.has_folder or monotonic() - began < PATIENCE)
+        return not parent_gone and (shipper.has_folder or monotonic() - began < PATIENCE)
 
     run(shipper, go_on)
 
@@ -78,7 +81,7 @@ class Ending:
 
     def __init__(self) -> None:
         self.asked = False
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in ASKS_TO_END:
             signal.signal(number, self._ask)
 
     def _ask(self, *_: object) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 from contextlib import suppress
 from pathlib import Path
+from time import time
 from typing import Final
 
 from integration_logger.descriptors import Descriptor
@@ -14,6 +15,10 @@ from integration_logger.spool.aside import write_private
 from integration_logger.spool.segments import POSITION, SEGMENT, UNNAMED
 
 MANIFEST: Final = "manifest.json"
+JOB: Final = ".job"
+"""What a child that ships is told, until it has read it."""
+JOB_SECONDS: Final = 60.0
+"""After so long nobody will read it any more."""
 
 
 def claim_folder(folder: Path, store: str) -> None:
@@ -70,7 +75,7 @@ def folder_bytes(folder: Path) -> int:
 
 
 def tidy(folder: Path) -> None:
-    """Delete what dead processes left: segments made ready and never used, positions of segments that have gone."""
+    """Delete what dead processes left: what has no name yet, positions of segments that have gone, jobs never read."""
     for path in [*folder.iterdir()]:
         if path.suffix == UNNAMED:
             with suppress(OSError):
@@ -78,5 +83,17 @@ def tidy(folder: Path) -> None:
                 if file.lock():
                     path.unlink()
                 file.close()
-        elif path.suffix == POSITION and not path.with_suffix(SEGMENT).exists():
+        elif _is_left(path):
             path.unlink(missing_ok=True)
+
+
+def _is_left(path: Path) -> bool:
+    if path.suffix == POSITION:
+        return not path.with_suffix(SEGMENT).exists()
+    return path.suffix == JOB and _age(path) > JOB_SECONDS
+
+
+def _age(path: Path) -> float:
+    with suppress(FileNotFoundError):
+        return time() - path.stat().st_mtime
+    return 0.0

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from integration_logger.descriptors import Descriptor
+from integration_logger.spool.segments import UNNAMED
 
 ALIVE: Final = ".alive"
 
@@ -25,8 +26,10 @@ class Presence:
         if self._file is not None and self._file.is_at(self._path):
             return
         self._file = None
-        file = Descriptor(self._path, os.O_RDWR | os.O_CREAT)
-        if file.lock() and file.is_at(self._path):  # else a shipper looks at it just now: the next time, then
+        draft = self._path.with_name(f".{self._path.stem}{UNNAMED}")
+        file = Descriptor(draft, os.O_RDWR | os.O_CREAT)
+        if file.lock():  # before it has its name, or it would be taken for a dead process's
+            draft.replace(self._path)
             self._file = file
 
     def end(self) -> None:

@@ -31,6 +31,8 @@ FULL_SECONDS: Final = 0.05
 """Pause before a folder that is full is measured again."""
 FULL_FOR: Final = 1.0
 """Seconds for which a spool that had no room counts as full."""
+REPORT_BYTES: Final = 1024 * 1024
+"""Room beyond ``max_bytes`` that reports of processes have, so that a full spool can be known."""
 SAVED_AT_ONCE: Final = 1000
 """Entries that are put back from memory to the spool in one go."""
 
@@ -108,15 +110,19 @@ class SpoolWriter:
             self._fail(segment, error)
         return self.memory.append(payload)
 
-    def append_report(self, payload: bytes, owner: str) -> None:
-        """Append what this process says of itself, in a full spool too: that it is full shall be known."""
+    def append_report(self, payload: bytes, owner: str) -> str | None:
+        """Append what this process says of itself, in a full spool too; return None, or why it was dropped."""
         with suppress(OSError):
             claim_folder(self.folder, self.store)
             if self._presence is None:
                 self._presence = Presence(self.folder, owner)
             self._presence.show()
-        self._room = max(self._room, len(frame(payload)))
-        self.append(payload)
+        needed = len(frame(payload))
+        if self._room < needed:
+            if folder_bytes(self.folder) + needed > self.max_bytes + REPORT_BYTES:
+                return "spool full"
+            self._room = needed
+        return self.append(payload)
 
     @property
     def full(self) -> bool:
@@ -208,6 +214,9 @@ class SpoolWriter:
         self.seal()
         with suppress(OSError):  # without it the next segment costs more, no more than that
             self.make_ready()
+        if self._presence is not None:
+            with suppress(OSError):
+                self._presence.show()
         self._save_memory()
 
     def _leave_deleted(self) -> None:
