@@ -1,8 +1,8 @@
-"""What the store on SQLite costs: ``python tests/benchmarks/store.py --entries 1000000``.
+"""What a SQL store costs: ``python tests/benchmarks/store.py --entries 1000000``, on SQLite or on ``--store URL``.
 
-Writes entries as the shipper does (decoded from frames, in batches of a thousand), then asks for pages as the
-log browser does. Times are medians; CPU is that of the process. A bare table is what the driver alone takes to
-write the same columns and bodies, uncompressed and without any index.
+Writes entries as the shipper does (decoded from frames, in batches), then asks for pages as the log browser does.
+Times are medians; CPU is that of the process. A bare table is what SQLite's driver alone takes to write the same
+columns and bodies, uncompressed and without any index. What a URL names is purged in the end.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from integration_logger.stores.sql import SQLStore
 from tests.benchmarks.harness import Options, folder, machine, number, table
 from tests.factories import EPOCH, make_entry
 
-BATCH = 1000
+BATCH = 1000  # entries in a transaction; what is on the spool under load
 LIMIT = 50.0  # milliseconds that a page may take
 CPU_LIMIT = 35.0  # microseconds that an entry may take
 
@@ -38,24 +38,25 @@ CPU_LIMIT = 35.0  # microseconds that an entry may take
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--entries", type=int, default=1_000_000)
-    parser.add_argument("--database", type=Path, help="keep the database there, and use it again")
+    parser.add_argument("--store", help="URL of a store to use instead, kept but for what is purged in the end")
+    parser.add_argument("--batch", type=int, default=BATCH, help="entries in a transaction")
     options = parser.parse_args()
     print(machine())
     with folder() as place:
-        measure(options.database or place / "log.db", options.entries)
+        measure(options.store or f"sqlite:///{place}/log.db", options.entries, options.batch)
 
 
 def run(options: Options) -> None:
     """Print the tables."""
     with folder() as place:
-        measure(place / "log.db", options.entries)
+        measure(f"sqlite:///{place}/log.db", options.entries, BATCH)
 
 
-def measure(path: Path, entries: int) -> None:
-    store = SQLStore(f"sqlite:///{path}")
+def measure(url: str, entries: int, batch: int) -> None:
+    store = SQLStore(url)
     store.open()
     if store.info().entries == 0:
-        measure_writing(store, path, entries)
+        measure_writing(store, entries, batch)
     measure_reading(store)
     measure_purging(store)
     store.close()
@@ -64,31 +65,33 @@ def measure(path: Path, entries: int) -> None:
 # --- writing ------------------------------------------------------------------------------------------
 
 
-def measure_writing(store: SQLStore, path: Path, entries: int) -> None:
+def measure_writing(store: SQLStore, entries: int, batch: int) -> None:
     bare, lines = measure_bare(), []
     walls: list[float] = []
     cpus: list[float] = []
-    for written, frames in enumerate(batches(entries), 1):
+    shown = {-(-written // batch) for written in (10_000, 100_000, *range(250_000, entries, 250_000), entries)}
+    for written, frames in enumerate(batches(entries, batch), 1):
         decoded = [*map(codec.decode, frames)]
         wall, cpu = time.perf_counter(), time.process_time()
         store.write(decoded)
-        walls.append((time.perf_counter() - wall) / BATCH * 1e6)
-        cpus.append((time.process_time() - cpu) / BATCH * 1e6)
-        if written * BATCH in (10_000, 100_000, entries) or written % 250 == 0:
+        walls.append((time.perf_counter() - wall) / batch * 1e6)
+        cpus.append((time.process_time() - cpu) / batch * 1e6)
+        if written in shown:
             figures = (median(walls[-100:]), fmean(cpus[-100:]), median(cpus[-100:]))
-            ratios = (figures[-1] / CPU_LIMIT, figures[-1] / bare, path.stat().st_size / written / BATCH)
-            lines.append([f"{written * BATCH:,}", *map(number, figures + ratios)])
+            ratios = (figures[-1] / CPU_LIMIT, figures[-1] / bare, store.info().bytes / written / batch)
+            lines.append([f"{written * batch:,}", *map(number, figures + ratios)])
     head = ["entries", "µs/entry", "CPU µs/entry, mean", "median", "of the limit", "of a bare table", "bytes/entry"]
-    note = f"Batches of {BATCH}; bodies of 1 KiB + 1 KiB, 12 headers. A bare table takes {bare:.1f} µs CPU."
-    table("Writing into SQLite", head, lines, note)
+    note = f"Batches of {batch}; bodies of 1 KiB + 1 KiB, 12 headers. A bare table takes {bare:.1f} µs CPU."
+    name = "SQLite" if store.info().url.startswith("sqlite:") else "PostgreSQL"
+    table(f"Writing into {name}", head, lines, note)
 
 
-def batches(entries: int) -> Iterator[list[bytes]]:
+def batches(entries: int, batch: int) -> Iterator[list[bytes]]:
     """Yield frames of the spool; made anew from a few thousand bodies, because making them takes longest."""
     rng = random.Random(1)
     pool = [make_entry(rng) for _ in range(4000)]
-    for start in range(0, entries, BATCH):
-        yield [codec.encode(renewed(rng, rng.choice(pool), place)) for place in range(start, start + BATCH)]
+    for start in range(0, entries, batch):
+        yield [codec.encode(renewed(rng, rng.choice(pool), place)) for place in range(start, start + batch)]
 
 
 def renewed(rng: random.Random, entry: Entry, place: int) -> Entry:
