@@ -146,7 +146,7 @@ def _scanned(connection: Connection, query: Query, last_seq: int) -> Iterator[Ta
 def info(database: Database, connection: Connection) -> Info:
     """Return counts and sizes: of finished blocks from their summaries, of the newest one by counting."""
     last_seq = database.last_seq(connection)
-    newest = entries.c.seq >= bounds(unfinished(last_seq))[0]
+    newest = entries.c.seq.between(*bounds(unfinished(last_seq)))
     known, oldest = connection.execute(select(_sum(blocks.c.entries), func.min(blocks.c.first_started))).one()
     others, youngest = connection.execute(
         select(func.count(), func.min(entries.c.started_at)).select_from(entries).where(newest)
