@@ -17,3 +17,13 @@ def test_gone(canary: Canary) -> None:
     entry = REDACTOR.redact(canary.entry(), 64 * 1024)
     canary.assert_gone(codec.encode(entry))
     assert entry.redacted
+
+
+@pytest.mark.parametrize("canary", CANARIES, ids=str)
+def test_once_is_enough(canary: Canary) -> None:
+    """What has been redacted is redacted to the same, and nothing is found in it."""
+    once = REDACTOR.redact(canary.entry(), 64 * 1024)
+    kept, places = codec.encode(once), once.redacted
+    twice = REDACTOR.redact(codec.decode(kept), 64 * 1024)
+    assert twice.redacted == places
+    assert codec.encode(twice) == kept

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from integration_logger.redaction import forms, json, multipart, text
-from integration_logger.redaction.edits import MASK, Edit, apply, merge, whole
+from integration_logger.redaction.edits import MASK, Edit, apply, fresh, merge, whole
 from integration_logger.redaction.remembered import Remembered
 from integration_logger.redaction.suspects import Hit
 
@@ -93,10 +93,14 @@ def redact(message: Message, rules: Rules, limit: int, hits: Sequence[Hit] | Non
 
 def _edits(data: bytes, form: Form, rules: Rules, truncated: bool, hits: Sequence[Hit] | None = None) -> list[Edit]:
     if form.syntax == "multipart":
-        return multipart.edits(data, form.boundary, rules, truncated=truncated)
+        return fresh(data, multipart.edits(data, form.boundary, rules, truncated=truncated))
     hits = rules.hits(data) if hits is None else hits
     if not hits and not rules.paths.in_bodies:
         return []
+    return fresh(data, _found(data, form, rules, truncated, hits))
+
+
+def _found(data: bytes, form: Form, rules: Rules, truncated: bool, hits: Sequence[Hit]) -> list[Edit]:
     is_json = (form.syntax == "json" or json.looks_like(data)) and json.is_json(data, truncated=truncated)
     if is_json:  # also where it calls itself a form, as curl does
         return merge([*json.edits(data, hits, rules), *rules.paths.in_json(data)])
@@ -104,7 +108,7 @@ def _edits(data: bytes, form: Form, rules: Rules, truncated: bool, hits: Sequenc
         return merge([*forms.edits(data, rules), *text.by_shapes(data, hits, rules.shapes)])
     edits = merge([*text.edits(data, hits, rules), *rules.paths.in_xml(data)])
     # what calls itself JSON and is not is kept only where it has nothing suspect
-    suspect = edits or rules.paths.may_lead_into(data)
+    suspect = fresh(data, edits) or rules.paths.may_lead_into(data)
     return whole(data, "unparseable") if suspect and form.syntax == "json" else edits
 
 

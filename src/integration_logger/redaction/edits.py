@@ -52,5 +52,10 @@ def merge(edits: Iterable[Edit]) -> list[Edit]:
     return merged
 
 
+def fresh(data: bytes, edits: Iterable[Edit]) -> list[Edit]:
+    """Return the edits that change something: what has been redacted before has nothing to tell."""
+    return [edit for edit in edits if data[edit.start : edit.end] not in (edit.mask, MASK)]
+
+
 def _place(edit: Edit) -> tuple[int, int, str]:
     return edit.start, -edit.end, edit.reason

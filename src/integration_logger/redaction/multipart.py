@@ -16,6 +16,8 @@ _DISPOSITION: Final = re.compile(rb"^content-disposition\s*:(.*(?:\r?\n[ \t].*)*
 _NAME: Final = re.compile(rb"""(?<![\w*])name\*?\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;\s]+))""", re.IGNORECASE)
 _FILE: Final = re.compile(rb"(?<![\w*])filename\*?\s*=", re.IGNORECASE)
 
+_MEASURED: Final = re.compile(rb"\[file, (?:more than )?\d+ bytes\]")  # redacted before
+
 
 def edits(data: bytes, boundary: bytes | None, rules: Rules, *, truncated: bool) -> list[Edit]:
     """Return what is secret in a multipart body, and all of its files."""
@@ -41,6 +43,8 @@ def _part(data: bytes, start: int, end: int, rules: Rules, *, cut: bool) -> list
     head = _DISPOSITION.search(data, start, separator.start())
     disposition = head[1] if head else b""
     content = data[body:end]
+    if _MEASURED.fullmatch(content):
+        return found
     if _FILE.search(disposition) or not _is_text(content):
         size = f"{'more than ' if cut else ''}{len(content)} bytes"
         return [*found, Edit(body, end, b"", f"file, {size}", f"[file, {size}]".encode())]

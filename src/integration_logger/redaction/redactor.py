@@ -15,7 +15,7 @@ from msgspec.structs import force_setattr
 
 from integration_logger.entry import Entry, Message
 from integration_logger.redaction import bodies, forms, headers, pairs, routes
-from integration_logger.redaction.edits import MASK, Edit, apply
+from integration_logger.redaction.edits import MASK, Edit, apply, fresh
 from integration_logger.redaction.known import known
 from integration_logger.redaction.names import Keep
 from integration_logger.redaction.rules import Hidden, Rules
@@ -154,8 +154,10 @@ class _Masking:
         for place, name, lower, shown in hidden:
             others[place] = b""
             value = headers.mask(lower, values[place])
-            kept[place] = name, self._rules.cookies[value] if lower in headers.COOKIES else value
-            self.places[f"{half}.headers.{shown}: name"] = None
+            value = self._rules.cookies[value] if lower in headers.COOKIES else value
+            if value != values[place] or name != kept[place][0]:
+                kept[place] = name, value
+                self.places[f"{half}.headers.{shown}: name"] = None
         force_setattr(message, "raw_headers", kept)
         return others
 
@@ -181,7 +183,7 @@ class _Masking:
         if self._rules.names.sensitive_header(name):
             return name, value
         lower = name.lower()
-        edits = self._url_edits(value) if lower in headers.URLS else self._edits(value)
+        edits = fresh(value, self._url_edits(value) if lower in headers.URLS else self._edits(value))
         self._note(f"{half}.headers.{lower.decode('latin-1')}", edits)
         return (name, apply(value, edits)) if edits else (name, value)
 
@@ -204,7 +206,7 @@ class _Masking:
 
     def _text(self, value: str, place: str, find: Callable[[bytes], list[Edit]]) -> str:
         data = value.encode("utf-8", "surrogatepass")
-        edits = find(data)
+        edits = fresh(data, find(data))
         self._note(place, edits)
         return apply(data, edits).decode("utf-8", "surrogatepass") if edits else value
 
@@ -240,7 +242,8 @@ class _Masking:
     def _member(self, name: str, item: Any, place: str) -> Any:
         key = name.encode("utf-8", "replace")[-LONGEST_NAME:]
         if self._rules.names.sensitive(key) and is_secret(key, str(item).encode("utf-8", "replace")):
-            self._note(place, [Edit(0, 0, key, "name")])
+            if item != MASK.decode():
+                self._note(place, [Edit(0, 0, key, "name")])
             return MASK.decode()
         return self._plain(item, f"{place}.{_shown(key)}")
 
