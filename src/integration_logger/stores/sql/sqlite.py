@@ -25,6 +25,7 @@ from integration_logger.stores.sql.schema import entries, metadata
 BUSY: Final = 10.0  # seconds to wait for another writer
 _SHRINK_PAGES: Final = 250  # given back in one transaction, so that writers wait for milliseconds only
 _GAP: Final = 0.03  # seconds between two transactions of maintenance: longer than who waits for a lock sleeps
+_CHECKPOINT_EVERY: Final = 4  # such transactions: each time costs the next one, whoever begins it, a sync
 _CLOCK: Final = text("SELECT CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)")
 _DATA_ERRORS: Final = (sqlite3.DataError, sqlite3.IntegrityError, sqlite3.InterfaceError)
 
@@ -46,9 +47,10 @@ class SQLite:
         self._engine = self._new_engine()
         self._writing = self._engine.execution_options(write=True)
         self._gate = ForkGate(self.close)
+        self._turns = 0
 
     def _new_engine(self) -> Engine:
-        engine = create_engine("sqlite://", poolclass=QueuePool, creator=self._connect)
+        engine = create_engine("sqlite://", poolclass=QueuePool, creator=self._connect, hide_parameters=True)
         event.listen(engine, "connect", self._prepare)
         event.listen(engine, "checkout", self._check_file)
         event.listen(engine, "begin", _begin)
@@ -118,8 +120,7 @@ class SQLite:
     def turn(self) -> Iterator[Connection]:
         """A writing transaction of maintenance, after which the others have as much time as it took.
 
-        They poll for the lock: who takes it again at once would starve them. What was changed goes from the WAL to
-        the file at once, or a writer would have to see to that.
+        They poll for the lock: who takes it again at once would starve them.
         """
         with _giving_way():
             with self.write() as connection:
@@ -127,8 +128,11 @@ class SQLite:
             self._checkpoint()
 
     def _checkpoint(self) -> None:
-        with self._gate, _translated(), self._engine.connect() as connection:
-            _driver(connection).execute("PRAGMA wal_checkpoint(PASSIVE)")
+        """Move changes from the WAL to the file now and then, or a writer would have to see to that."""
+        self._turns += 1
+        if self._turns % _CHECKPOINT_EVERY == 0:
+            with self._gate, _translated(), self._engine.connect() as connection:
+                _driver(connection).execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     # What runs for every entry goes to the driver as text and tuples: that costs half of SQLAlchemy's way.
 
@@ -183,13 +187,14 @@ class SQLite:
 
     def _shrink_some(self) -> int:
         """Give some free pages back; return how many are left."""
-        with _giving_way(), self._gate, _translated(), self._engine.connect() as connection:
-            driver = _driver(connection)
-            if _free_pages(driver):
+        with _giving_way():
+            with self._gate, _translated(), self._engine.connect() as connection:
+                driver = _driver(connection)
                 # executescript: elsewhere the pragma is not stepped through and frees a single page
                 driver.executescript(f"PRAGMA incremental_vacuum({_SHRINK_PAGES})")
-                driver.execute("PRAGMA wal_checkpoint(PASSIVE)")
-            return _free_pages(driver)
+                free = _free_pages(driver)
+            self._checkpoint()
+        return free
 
     def close(self) -> None:
         self._engine.dispose()
