@@ -78,6 +78,7 @@ class PostgreSQL:
             pool_pre_ping=True,
             pool_timeout=LOCK,
             use_native_hstore=False,
+            hide_parameters=True,  # the host may log what SQLAlchemy does
         )
         event.listen(engine, "begin", _begin_transaction)
         return engine
