@@ -34,6 +34,7 @@ from integration_logger.shipping.child import ShippingChild
 from integration_logger.shipping.keeper import Keeper
 from integration_logger.shipping.reporter import Reporter
 from integration_logger.shipping.shipper import Shipper
+from integration_logger.spool.folders import write_rules
 from integration_logger.spool.memory_queue import MemoryQueue
 from integration_logger.spool.writer import RETRY_SECONDS, Spool
 from integration_logger.stores.base import Store
@@ -221,6 +222,9 @@ class IntegrationLogger:
             child=ShippingChild(self._job) if ship == "process" and self._job else None,
         )
         self.recorder.keep, self.recorder.kept_at = keeper.keep, perf_counter() if threads else -inf
+        if ship is None and self._writer is not None:
+            with suppress(OSError):
+                write_rules(self._writer.folder, self._url, msgspec.json.encode(self.retention.to_data()))
         # the child cannot see what waits in this memory
         shipper = self._make_shipper(folder=ship == "thread") if ship else None
         return Background(keeper, shipper, threads=threads)

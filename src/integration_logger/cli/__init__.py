@@ -217,6 +217,21 @@ def _show_curl(entry: Entry) -> None:
 
 @main.command()
 @store_argument
+@click.option("--spool", type=click.Path(path_type=Path), help="Folder where the application spools.")
+@click.option(
+    "--retention",
+    envvar="INTEGRATION_LOGGER_RETENTION",
+    help='How long entries are kept, such as "30 days"; as the application says by default.',
+)
+def ship(store: str, spool: Path | None, retention: str | None) -> None:
+    """Move entries from a spool folder to the store, for an application that leaves that to others (ship=None)."""
+    from integration_logger.cli import shipping
+
+    shipping.ship(store, spool, retention)
+
+
+@main.command()
+@store_argument
 @click.option("--max-rows", type=click.IntRange(1), help="Keep so many entries at most; the oldest go.")
 @click.option("--max-bytes", metavar="SIZE", help='Take so much space at most, such as "2 GiB"; the oldest go.')
 @click.option("--dry-run", is_flag=True, help="Only say what would be deleted.")

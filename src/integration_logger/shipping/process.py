@@ -39,16 +39,16 @@ def make_shipper(job: Job) -> Shipper:
     return Shipper(store, retention, url=job.name, folder=folder, memory=MemoryQueue(), owner=new_id())
 
 
-def run(shipper: Shipper, go_on: Callable[[], bool]) -> None:
+def run(background: Background, go_on: Callable[[], bool]) -> None:
     """Ship as long as ``go_on`` returns True, and then what is left for some seconds."""
-    background = Background(None, shipper)
     background.start()
     try:
         while go_on():
             pass
     finally:
         background.stop(LAST_SECONDS)
-        shipper.store.close()
+        if background.shipper is not None:
+            background.shipper.store.close()
 
 
 def main() -> None:
@@ -65,7 +65,7 @@ def main() -> None:
         parent_gone = select.select([sys.stdin], [], [], LOOK_EVERY)[0]
         return not parent_gone and (shipper.has_folder or monotonic() - began < PATIENCE)
 
-    run(shipper, go_on)
+    run(Background(None, shipper), go_on)
 
 
 def read_job(path: Path) -> Job:

@@ -15,6 +15,7 @@ from integration_logger.spool.aside import write_private
 from integration_logger.spool.segments import POSITION, SEGMENT, UNNAMED
 
 MANIFEST: Final = "manifest.json"
+RULES: Final = "retention.json"
 JOB: Final = ".job"
 """What a child that ships is told, until it has read it."""
 JOB_SECONDS: Final = 60.0
@@ -61,6 +62,22 @@ def _write_manifest(folder: Path, store: str) -> None:
                 draft.replace(folder / MANIFEST)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def write_rules(folder: Path, store: str, rules: bytes) -> None:
+    """Leave the rules of retention in the folder, for a shipper in another process; raises ``OSError``."""
+    claim_folder(folder, store)
+    draft = folder / f".{RULES}-{new_id()}"
+    write_private(draft, rules)
+    draft.replace(folder / RULES)
+
+
+def read_rules(folder: Path) -> bytes | None:
+    """Return the rules that were left in the folder, or None where there are none."""
+    try:
+        return (folder / RULES).read_bytes()
+    except OSError:
+        return None
 
 
 def folder_bytes(folder: Path) -> int:
