@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, BinaryIO, NoReturn
 
 import click
 
@@ -210,6 +210,56 @@ def _show_curl(entry: Entry) -> None:
     if command.text is None:
         raise IntegrationLoggerError(f"there is no command for entry {entry.id}")
     click.echo(command.text)
+
+
+# --- what is secret ---------------------------------------------------------------------------------
+
+
+def rules_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what a host gives its Redactor to a command."""
+    for option, text in (
+        ("--path", "Place that is masked too, such as 'json:$.items[*].note'; may be repeated."),
+        ("--keep", "Name that is not masked; may be repeated."),
+        ("--name", "Name whose values are masked too; may be repeated."),
+    ):
+        command = click.option(option, f"{option[2:]}s", multiple=True, help=text)(command)
+    return command
+
+
+@main.command()
+@click.argument("file", type=click.File("rb"))
+@click.option("--content-type", help="Content type of the body; told by the name of the file by default.")
+@rules_options
+def redact(file: BinaryIO, content_type: str | None, **rules: tuple[str, ...]) -> None:
+    """Show a body or a HAR file as it would be stored, and what was masked and why."""
+    from integration_logger.cli import redacting
+
+    entries = redacting.as_stored(file.read(), file.name, content_type, redacting.redactor(**rules))
+    for entry in entries:
+        alone = entry.url is None
+        for text in redacting.body(entry) if alone else terminal.whole(entry):
+            click.echo(text)
+        for place in entry.redacted if alone else ():
+            click.echo(terminal.line(place.removeprefix("request.")), err=True)
+
+
+@main.command()
+@store_argument
+@query_options
+@rules_options
+def scan(store: str, query: str, since: str, **rules: tuple[str, ...]) -> int:
+    """Look for secrets in what is stored, by the rules of today; status 1 where there are any."""
+    from integration_logger.cli import redacting
+
+    looked, found = 0, 0
+    with opened(store) as log:
+        for entry, places in redacting.finds(log, read_query(query, since), redacting.redactor(**rules)):
+            looked += 1
+            found += bool(places)
+            for place in places:
+                click.echo(f"{click.style(entry.id, dim=True)}  {terminal.line(place)}")
+    click.echo(f"{looked:,} entries looked at, {found:,} with something to mask")
+    return 1 if found else 0
 
 
 # --- looking after a store --------------------------------------------------------------------------
