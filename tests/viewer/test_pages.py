@@ -257,6 +257,17 @@ def test_the_pane_says_what_is_not_there(store: MemoryStore) -> None:
     assert "There was no answer." in pane(store, response=None, status_code=None)
 
 
+def test_the_pane_says_that_bodies_have_expired(store: MemoryStore) -> None:
+    """Size and type are still told; nothing claims that something was cut or never there."""
+    until = datetime.now(UTC)
+    message = Message(content_type="text/plain", size=2048, truncated=True)
+    text = pane(store, response=message, bodies_expire_at=until)
+    assert "Headers and body have expired and were deleted." in text
+    assert "2.0 kB" in text
+    assert "Only the first" not in text
+    assert "have expired" not in pane(store, response=Message(body=b"x", size=1), bodies_expire_at=until)
+
+
 def test_the_pane_of_a_run_shows_its_figures(store: MemoryStore) -> None:
     run = Run(job_name="Blog", row_count=256, has_deltas=False)
     text = pane(store, kind="run", url=None, request=None, response=None, run=run, status_code=None, status="completed")

@@ -86,7 +86,7 @@ def half(entry: Entry, name: str, message: Message | None, base: str) -> Half:
         name=name,
         file=f"{base}api/entries/{entry.id}/{name}",
         about=_about(message) if message else "",
-        notes=_notes(message) if message else [],
+        notes=_notes(entry, message) if message else [],
         headers=[(chips(n), chips(v, reasons.get(n.lower()))) for n, v in message.headers] if message else [],
         no_headers="There was no answer." if name == "response" and message is None else "None were kept.",
         pretty=pretty(raw, message.content_type, reasons) if raw and message else None,
@@ -105,7 +105,9 @@ def _about(message: Message) -> str:
     return " · ".join(parts)
 
 
-def _notes(message: Message) -> list[str]:
+def _notes(entry: Entry, message: Message) -> list[str]:
+    if entry.bodies_expire_at is not None and message.size and not message.raw_headers and message.body is None:
+        return [words.EXPIRED]
     notes = []
     if message.omitted:
         notes.append(words.OMITTED[message.omitted])

@@ -25,6 +25,7 @@ OMITTED = {
     "off": "Bodies are not kept for this route.",
 }
 """Why there is no body although one passed."""
+EXPIRED = "Headers and body have expired and were deleted."
 
 
 def headline(entry: Entry) -> str:
