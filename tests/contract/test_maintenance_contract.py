@@ -238,7 +238,7 @@ def test_a_dry_run_deletes_nothing(store: Store) -> None:
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(data=st.data())
 def test_a_dry_run_is_the_real_run(store: Store, data: st.DataObject) -> None:
