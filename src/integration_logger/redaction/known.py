@@ -21,7 +21,7 @@ def known(values: Iterable[str]) -> tuple[Shape, ...]:
     """Return the shape of these values, or nothing for none."""
     if isinstance(values, str) or not isinstance(values, Iterable):
         raise ConfigurationError(f"Redactor: values takes a list of texts, not one {type(values).__name__}")
-    texts = {form for value in values for form in _forms(_checked(value))}
+    texts = {form for value in values for form in forms(_checked(value))}
     if not texts:
         return ()
     pattern = "|".join(re.escape(text) for text in sorted(texts, key=len, reverse=True))
@@ -38,7 +38,7 @@ def _checked(value: object) -> str:
     return value
 
 
-def _forms(value: str) -> Iterator[str]:
+def forms(value: str) -> Iterator[str]:
     """Yield a value as it is and as JSON, URLs, HTML and base64 write it."""
     yield value
     yield html.escape(value)
