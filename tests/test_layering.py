@@ -13,7 +13,7 @@ import integration_logger
 
 ROOT = Path(integration_logger.__file__).parent
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("entry", "errors", "ids", "context", "descriptors", "trouble"),
+    ("entry", "errors", "ids", "context", "descriptors", "forks", "trouble"),
     (
         "codec", "bodies", "redaction", "processors", "capture", "filters", "query_text", "query", "retention",
         "proxies", "health",

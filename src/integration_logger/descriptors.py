@@ -8,6 +8,8 @@ import threading
 from pathlib import Path
 from weakref import WeakSet
 
+from integration_logger.forks import in_child
+
 
 class Descriptor:
     """An open file that is closed, and with it unlocked, when the last of its users lets go."""
@@ -58,10 +60,12 @@ _opening = threading.RLock()  # held while the process forks, so that no file is
 
 
 def _close_inherited() -> None:
+    global _opening
+    _opening = threading.RLock()
     # closing, unlike unlocking, leaves the lock with the parent
     for descriptor in [*_open]:
         descriptor.close()
-    _opening.release()
 
 
-os.register_at_fork(before=_opening.acquire, after_in_parent=_opening.release, after_in_child=_close_inherited)
+os.register_at_fork(before=lambda: _opening.acquire(), after_in_parent=lambda: _opening.release())
+in_child(_close_inherited)

@@ -22,6 +22,7 @@ from integration_logger.adapters.paths import Patterns
 from integration_logger.adapters.wsgi import EnvironLabels, WSGIApp, WSGIMiddleware
 from integration_logger.capture import Capture, Detached
 from integration_logger.context import current
+from integration_logger.forks import in_child, this_process
 from integration_logger.health import Health
 from integration_logger.ids import new_id
 from integration_logger.processors import Processor
@@ -184,15 +185,13 @@ class IntegrationLogger:
 
         Never raises. A logger that was closed begins anew.
         """
-        if self.recorder.started_in != os.getpid():
+        if self.recorder.started_in != this_process():
             with self._lock:
                 self._start()
 
     def _start(self) -> None:
         if self.recorder.started_in == os.getpid() or self._exiting or monotonic() < self._start_at:
             return
-        if self.recorder.started_in:
-            self._after_fork()  # of a fork that Python did not make
         if self.enabled:
             self._prepare()
         if self.enabled and (self._ship or self._writer):
@@ -373,5 +372,5 @@ def _close_all() -> None:
         logger._close_at_exit(max(0.0, ends_at - monotonic()))
 
 
-os.register_at_fork(after_in_child=_after_fork)
+in_child(_after_fork)
 atexit.register(_close_all)

@@ -10,7 +10,6 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from math import inf
-from os import getpid
 from time import monotonic
 from typing import Any, Final, Protocol
 
@@ -20,6 +19,7 @@ from integration_logger import codec
 from integration_logger.capture import Capture, add_labels
 from integration_logger.entry import LABEL_COLUMNS, Entry
 from integration_logger.errors import ConfigurationError
+from integration_logger.forks import this_process
 from integration_logger.health import Loss, add_loss
 from integration_logger.processors import Processor
 from integration_logger.proxies import TrustedProxies
@@ -119,13 +119,14 @@ class Recorder:
             except Exception as error:
                 self.failed(error, "redaction_failed")
                 payload = codec.encode(bare(capture))
+            process = this_process()
             dropped = self.spool.append(payload)
             if dropped is None:
                 self.captured += 1
                 self.captured_bytes += len(payload)
             else:
                 self._lost(dropped)
-            if self.started_in != getpid():  # last, so that an entry is kept although nothing can be shipped
+            if self.started_in != process:  # last, so that an entry is kept although nothing can be shipped
                 self.start()
             elif capture.started > self.kept_at + KEPT_WITHIN:
                 self.keep()

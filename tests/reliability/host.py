@@ -1,4 +1,4 @@
-"""A host that runs in a process of its own, to be killed: ``host.py FOLDER``, or its ``app`` under ``uvicorn``.
+"""A host that runs in a process of its own, to be killed: ``host.py FOLDER``, or ``app`` and ``wsgi`` under servers.
 
 Prints its port. What happens to it besides is said by the words after the folder:
 
@@ -18,6 +18,9 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 import uvicorn
+from flask import Flask
+from flask import request as flask_request
+from flask.typing import ResponseReturnValue
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -27,6 +30,9 @@ from integration_logger import ALL, IntegrationLogger, Principal
 
 REQUEST_ID = b"x-request-id"
 FOLDER = "RELIABILITY_FOLDER"
+STORE = "RELIABILITY_STORE"
+FIRST = "RELIABILITY_FIRST"
+"""The id of a call that the host makes while it is loaded."""
 
 
 async def echo(request: Request) -> JSONResponse:
@@ -52,7 +58,7 @@ def everybody(_: Request) -> Principal:
 
 def make(folder: str, ship: Literal["thread", "process"] = "thread") -> tuple[IntegrationLogger, Any]:
     """Return the logger and the wrapped app."""
-    log = IntegrationLogger(f"sqlite:///{folder}/log.db", announce_after=0, ship=ship)
+    log = make_logger(folder, ship)
     routes = [
         Route("/echo", echo, methods=["POST"]),
         Route("/slow", slow, methods=["POST"]),
@@ -61,9 +67,36 @@ def make(folder: str, ship: Literal["thread", "process"] = "thread") -> tuple[In
     return log, log.asgi(Starlette(routes=routes), labels=labels)
 
 
+def make_logger(folder: str, ship: Literal["thread", "process"] = "thread") -> IntegrationLogger:
+    """Return the logger of a folder, whose store may be elsewhere."""
+    store = os.environ.get(STORE) or f"sqlite:///{folder}/log.db"
+    return IntegrationLogger(store, spool=f"{folder}/log.db.spool", announce_after=0, ship=ship)
+
+
 def app() -> Any:
     """Return the app for servers that import it; the folder is in the environment."""
     return make(os.environ[FOLDER])[1]
+
+
+def wsgi() -> Any:
+    """Return the same as a WSGI app."""
+    log = make_logger(os.environ[FOLDER])
+    shop = Flask("shop")
+    shop.add_url_rule("/echo", view_func=echo_wsgi, methods=["POST"])
+    shop.wsgi_app = log.wsgi(shop.wsgi_app, labels=labels_wsgi)  # type: ignore[method-assign]
+    if FIRST in os.environ:
+        shop.test_client().post("/echo", headers={"x-request-id": os.environ[FIRST]})
+    return shop
+
+
+def echo_wsgi() -> ResponseReturnValue:
+    """Answer with what came."""
+    return {"received": len(flask_request.data), "process": os.getpid()}
+
+
+def labels_wsgi(environ: Mapping[str, Any]) -> dict[str, str]:
+    """Let every entry say which call it is about."""
+    return {"request_id": environ.get("HTTP_X_REQUEST_ID", "")}
 
 
 def on_term(*_: object) -> None:

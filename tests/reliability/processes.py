@@ -120,9 +120,9 @@ class Load:
 
 
 @contextmanager
-def load(host: Host, connections: int = CONNECTIONS, rate: float = 0) -> Iterator[Load]:
+def load(host: Host, connections: int = CONNECTIONS, rate: float = 0, *words: str) -> Iterator[Load]:
     """Call a host, as often as it answers or so many times a second, until the block is left."""
-    command = [*PYTHON, "-m", "tests.reliability.load", str(host.port), str(connections), str(rate)]
+    command = [*PYTHON, "-m", "tests.reliability.load", str(host.port), str(connections), str(rate), *words]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     with ended(process):
         calls = Load(process)
@@ -137,9 +137,9 @@ def spool(folder: Path) -> Path:
     return folder / "log.db.spool"
 
 
-def stored(folder: Path) -> Counter[str]:
+def stored(folder: Path, url: str | None = None) -> Counter[str]:
     """Return how often each call is stored, by the id that its caller gave it."""
-    with closing(open_store(f"sqlite:///{folder}/log.db")) as store:
+    with closing(open_store(url or f"sqlite:///{folder}/log.db")) as store:
         found: Any = store.stream(Query(scope=EVERYTHING))
         return Counter(entry.labels["request_id"] for entry in found)
 
@@ -149,10 +149,10 @@ def shipped(folder: Path) -> None:
     eventually(lambda: not segments(spool(folder)), seconds=30)
 
 
-def assert_stored(folder: Path, calls: Load | set[str]) -> None:
+def assert_stored(folder: Path, calls: Load | set[str], url: str | None = None) -> None:
     """Every acknowledged call is stored, none is stored twice, and none that was never made."""
     acknowledged, sent = (calls, None) if isinstance(calls, set) else (calls.acknowledged, calls.sent)
-    found = stored(folder)
+    found = stored(folder, url)
     assert acknowledged - found.keys() == set()
     assert [id for id, times in found.items() if times > 1] == []
     assert sent is None or found.keys() <= sent

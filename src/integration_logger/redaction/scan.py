@@ -5,6 +5,7 @@ It has no false negatives: whatever the exact pass would mask, the scan sees.
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
@@ -30,6 +31,8 @@ class Scanner:
 
     def prepare(self) -> None:
         """Begin to compile, which takes a fifth of a second; does nothing where that is done or under way."""
+        if "uwsgi" in sys.modules and self.hits == self._meanwhile:
+            self._compile()  # it forks without telling Python, whose end would wait for a thread that is not there
         # a forked child has none of its parent's threads
         if self.hits == self._meanwhile and (self._compiling is None or not self._compiling.is_alive()):
             # no daemon: an interpreter that ends within native code is brought down by it

@@ -10,6 +10,7 @@ from typing import Final
 from weakref import WeakSet
 
 from integration_logger.errors import StoreError
+from integration_logger.forks import in_child
 
 PATIENCE: Final = 1.0
 """Seconds that a fork waits for transactions that are under way."""
@@ -71,6 +72,8 @@ class ForkGate:
     def inherit(self) -> None:
         """In the child: begin anew, without the parent's users."""
         self._barred = self._barred or self._users > 0
+        if not self._forking:  # nobody has told of this fork before
+            self._disconnect()
         self._begin()
 
 
@@ -93,4 +96,5 @@ def _after_in_child() -> None:
         gate.inherit()
 
 
-os.register_at_fork(before=_before, after_in_parent=_after_in_parent, after_in_child=_after_in_child)
+os.register_at_fork(before=_before, after_in_parent=_after_in_parent)
+in_child(_after_in_child)

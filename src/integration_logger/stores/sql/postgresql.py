@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections.abc import Iterator, Sequence
@@ -20,6 +19,7 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from integration_logger.errors import ConfigurationError, StoreError
+from integration_logger.forks import in_child
 from integration_logger.stores import safe_url
 from integration_logger.stores.sql.blocks import unfinished
 from integration_logger.stores.sql.database import Row
@@ -311,4 +311,4 @@ def _after_fork() -> None:
         database._begin()
 
 
-os.register_at_fork(after_in_child=_after_fork)
+in_child(_after_fork)
