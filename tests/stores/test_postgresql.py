@@ -450,3 +450,16 @@ def test_a_child_leaves_the_sessions_of_its_parent_alone(url: str) -> None:
         check=False, env=environment(),
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
+
+
+# --- the tests themselves -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("ci", "outcome"), [("true", pytest.fail.Exception), ("", pytest.skip.Exception)])
+def test_a_missing_server_fails_in_ci(monkeypatch: pytest.MonkeyPatch, ci: str, outcome: type[Exception]) -> None:
+    """Elsewhere the tests that need one are skipped, and say what to do."""
+    monkeypatch.setattr(postgresql, "_FOLDERS", ())
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setenv("CI", ci)
+    with pytest.raises(outcome, match=postgresql.GIVEN):
+        postgresql.Server()

@@ -111,7 +111,8 @@ class Store(Protocol):
         """Store entries, all or none; an id that is stored already is passed over.
 
         A finished entry takes its row in flight away, and replaces an ``abandoned`` entry of its id under
-        a new ``seq``. ``ended`` are ids of calls in flight that ended without an entry: their rows go. Raises ``StoreError``, with ``data_error`` where trying again is useless.
+        a new ``seq``. ``ended`` are ids of calls in flight that ended without an entry: their rows go. Raises
+        ``StoreError``, with ``data_error`` where trying again is useless.
         """
         ...
 
