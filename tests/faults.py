@@ -26,8 +26,9 @@ from starlette.routing import Mount, Route
 
 import integration_logger.redaction
 from integration_logger import IntegrationLogger, bodies, capture, codec, ids, recorder
-from integration_logger.adapters import asgi_scope
+from integration_logger.adapters import asgi_scope, inbound, wsgi_environ
 from integration_logger.spool import segments, writer
+from tests.adapters.gateway import Gateway
 from tests.adapters.server import Server
 
 CANARY = "c4n4ry-c4n4ry-c4n4ry"
@@ -35,10 +36,11 @@ REDACTION = [
     importlib.import_module(module.name)
     for module in pkgutil.iter_modules(integration_logger.redaction.__path__, "integration_logger.redaction.")
 ]
-MODULES = [recorder, *REDACTION, writer, segments, codec, capture, bodies, asgi_scope, ids]
+ADAPTERS = [inbound, asgi_scope, wsgi_environ]
+MODULES = [recorder, *REDACTION, writer, segments, codec, capture, bodies, *ADAPTERS, ids]
 CALLED_BY_THE_HOST = {
     "IntegrationLogger", "Detached", "Capture.label", "Capture.error", "Capture.discard", "add_labels",
-    "_safe_text", "_unicode", "_cut", "content_type",
+    "_safe_text", "_unicode", "_cut", "content_type", "Middleware.__init__", "InboundCall.settle",
 }  # fmt: skip
 """What the host itself calls, or what it calls does: an exception made here is one of the host's."""
 
@@ -200,6 +202,41 @@ def answers(log: IntegrationLogger | None) -> list[Any]:
         except ValueError as error:
             got.append(repr(error))
         got.append(call.sent)
+    return got
+
+
+def wsgi_host(log: IntegrationLogger | None) -> Any:
+    """Return an application that does in WSGI what the adapter looks at."""
+
+    def app(environ: Any, start_response: Any) -> Any:
+        if log is not None:
+            log.current().label(api_key=CANARY, tenant="acme")
+        body = environ["wsgi.input"].read()
+        if environ["PATH_INFO"] == "/s/broken":
+            raise ValueError(f"password={CANARY}")
+        write = start_response("200 OK", [("Content-Type", "application/json"), ("Set-Cookie", f"session={CANARY}")])
+        write(b'{"password": "%s", ' % CANARY.encode())
+        return iter([b'"got": ', b"%d}" % len(body)])
+
+    return app if log is None else log.wsgi(app, labels=lambda environ: {"secret": CANARY}, exclude=["/health"])
+
+
+def wsgi_answers(log: IntegrationLogger | None) -> list[Any]:
+    """Make each call by WSGI; return all that the server got, exceptions included."""
+    app = wsgi_host(log)
+    got: list[Any] = []
+    for method, target, kind, coding, body in CALLS:
+        headers = {
+            "Authorization": f"Bearer {CANARY}",
+            "Content-Type": kind.decode(),
+            "Content-Encoding": coding.decode(),
+        }
+        call = Gateway(method, f"{target}?token={CANARY}", [pair for pair in headers.items() if pair[1]], body)
+        try:
+            call.run(app)
+        except ValueError as error:
+            got.append(repr(error))
+        got.append((call.status, call.headers, call.sent))
     return got
 
 

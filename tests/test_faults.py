@@ -9,18 +9,19 @@ from typing import Any
 
 import pytest
 
-from integration_logger import Entry, IntegrationLogger, codec, recorder
+from integration_logger import Entry, IntegrationLogger, bodies, capture, codec, recorder
 from integration_logger.processors import Processor
 from integration_logger.redaction import Redactor
 from integration_logger.spool import segments, writer
 from tests.factories import make_entry
-from tests.faults import CALLS, CANARY, TARGETS, Target, answers, break_it, bytes_in, code_of
+from tests.faults import ADAPTERS, CALLS, CANARY, TARGETS, Target, answers, break_it, bytes_in, code_of, wsgi_answers
 
 TOLD_IN_THE_ENTRY = {
     "_format_traceback", "decode", "_inflate", "_gunzip", "_undeflate", "_unzstd", "_is_whole_zstd", "_unbrotli",
 }  # fmt: skip
 """An entry without a traceback, or with an unparseable body, is no failure of logging."""
 ALONE = answers(None)
+WSGI_ALONE = wsgi_answers(None)
 SHARED = Redactor()
 
 
@@ -49,6 +50,27 @@ def test_a_function_that_raises_is_counted_and_changes_no_answer(
         health = log.health()
         counted = health.failed + health.redaction_failed + health.labels_failed + sum(health.dropped.values())
         assert counted or not health.durable or target.name in TOLD_IN_THE_ENTRY
+    finish(log, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [t for t in TARGETS if t.module in (*ADAPTERS, capture, bodies, recorder)],
+    ids=lambda target: f"{target.module.__name__[19:]}:{target.label}",
+)
+def test_a_function_that_raises_changes_no_answer_by_wsgi(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: Target
+) -> None:
+    """By WSGI the host's answers are byte for byte the same too, the failure is counted, and no secret gets out."""
+    log = make(tmp_path, SHARED)
+    with monkeypatch.context() as patch:
+        raised = break_it(target, patch, RuntimeError)
+        got = wsgi_answers(log)
+    assert got == WSGI_ALONE
+    if raised:
+        health = log.health()
+        counted = health.failed + health.redaction_failed + health.labels_failed + sum(health.dropped.values())
+        assert counted or target.name in TOLD_IN_THE_ENTRY
     finish(log, tmp_path)
 
 

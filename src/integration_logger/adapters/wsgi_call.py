@@ -210,5 +210,6 @@ class Call(InboundCall):
         super().record()
 
     def __del__(self) -> None:
-        if self.open:  # thrown away unfinished, by a server that does not close what it has begun
+        # thrown away unfinished, by a server that does not close what it has begun; not one that was never made
+        if hasattr(self, "wrap_inner") and self.open:
             self._closed()
