@@ -1,0 +1,1 @@
+"""What earlier versions left behind: databases and spool segments, kept for ever, and read by every later version."""
