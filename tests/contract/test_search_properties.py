@@ -25,6 +25,8 @@ from tests.contract.conftest import STORES, fresh_url
 from tests.factories import EPOCH, make_in_flight
 
 REFERENCE = "memory"
+QUERIES = {"sqlite": 25, "postgresql": 8}
+"""How much is asked of one log: what goes over a connection takes its time."""
 
 NAMES = ["a", "A", "b", "É", "é", "a%", "a_", "100%", 'q"', "x\\", "İ", "\u212ailo", "ß", "two words", "=", ""]
 WORDS = [
@@ -172,7 +174,7 @@ def test_a_store_finds_what_the_reference_finds(name: str, rng: random.Random) -
     """Pages, streams, counts and what remains after an erasure are the same, whatever is asked."""
     log = make_log(rng)
     with two_stores(name, rng, log) as (store, reference):
-        for _ in range(25):
+        for _ in range(QUERIES[name]):
             compare(store, reference, make_query(rng, log))
         erased = make_query(rng, log)
         assert store.erase(erased).entries == reference.erase(erased).entries
@@ -197,7 +199,8 @@ def test_every_filter_finds_what_the_reference_finds(name: str, rng: random.Rand
     log = make_log(rng)
     with two_stores(name, rng, log) as (store, reference):
         for field in (*FILTERS, "label.a", "label.=", 'label.q"'):
-            for value in ASKED.get(field, NAMES):
+            values = ASKED.get(field, NAMES)
+            for value in rng.sample(values, min(len(values), QUERIES[name])):
                 for negated in (False, True):
                     query = Query(scope=EVERYTHING, conditions=(Condition(field, (value,), negated),), limit=500)
                     assert store.search(query) == reference.search(query), query
@@ -221,34 +224,39 @@ messages = st.builds(
 )
 
 
-@pytest.mark.parametrize("name", STORES)
-@settings(max_examples=100, deadline=None, suppress_health_check=[*HealthCheck])
-@given(
-    data=st.fixed_dictionaries(
-        {
-            "request": st.none() | messages,
-            "response": st.none() | messages,
-            "variables": plain,
-            "traceback": st.none() | st.text(),
-            "redacted": st.lists(st.text(), max_size=3).map(tuple),
-            "errors": st.lists(st.text(), max_size=3).map(tuple),
-            "run": st.none()
-            | st.builds(
-                Run,
-                job_id=st.none() | st.text(),
-                new_savepoint=st.dictionaries(st.text(), st.text()),
-                row_count=st.integers(0, 9),
-            ),
-            "labels": st.dictionaries(st.text(), st.text() | st.lists(st.text()), max_size=3),
-        }
-    )
+fields = st.fixed_dictionaries(
+    {
+        "request": st.none() | messages,
+        "response": st.none() | messages,
+        "variables": plain,
+        "traceback": st.none() | st.text(),
+        "redacted": st.lists(st.text(), max_size=3).map(tuple),
+        "errors": st.lists(st.text(), max_size=3).map(tuple),
+        "run": st.none()
+        | st.builds(
+            Run,
+            job_id=st.none() | st.text(),
+            new_savepoint=st.dictionaries(st.text(), st.text()),
+            row_count=st.integers(0, 9),
+        ),
+        "labels": st.dictionaries(st.text(), st.text() | st.lists(st.text()), max_size=3),
+    }
 )
-def test_whatever_an_entry_holds_comes_back(name: str, data: dict[str, Any]) -> None:
+
+
+@pytest.mark.parametrize("name", STORES)
+def test_whatever_an_entry_holds_comes_back(name: str) -> None:
     """Headers, bodies, variables and the rest are read as they were written."""
-    id = new_id()
-    entry = Entry(id=id, kind="script", started_at=EPOCH, status="failed", transaction_id=id, **data)
     with fresh(name) as store:
-        store.write([entry])
-        assert [*store.stream(Query(scope=Scope(tenants=ALL, applications=ALL)))] == [
-            msgspec.structs.replace(entry, seq=1)
-        ]
+
+        @settings(max_examples=100, deadline=None, suppress_health_check=[*HealthCheck])
+        @given(fields=fields)
+        def comes_back(fields: dict[str, Any]) -> None:
+            id = new_id()
+            entry = Entry(id=id, kind="script", started_at=EPOCH, status="failed", transaction_id=id, **fields)
+            store.write([entry])
+            found = store.get(id, EVERYTHING)
+            assert found is not None
+            assert found == msgspec.structs.replace(entry, seq=found.seq)
+
+        comes_back()
