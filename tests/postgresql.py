@@ -33,13 +33,15 @@ GIVEN = "INTEGRATION_LOGGER_TEST_POSTGRESQL"
 USER = "integration"
 PASSWORD = "s3cret-of-tests"
 _FOLDERS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql*/bin")
+_DURABLE = ("max_connections=60",)  # as a server is that has been set up by nobody
 _FAST = ("fsync=off", "full_page_writes=off", "jit=off", "max_connections=60")
 
 
 class Server:
     """A server of one's own in a temporary folder: to be stopped, suspended and started again."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, durable: bool = False) -> None:
+        self._options = _DURABLE if durable else _FAST
         self._programs = _programs()
         self._user = _unprivileged()
         self.folder = Path(tempfile.mkdtemp(prefix="integration-logger-postgresql-"))
@@ -71,7 +73,12 @@ class Server:
 
     def start(self) -> None:
         """Start it, and wait until it takes connections."""
-        options = [*_FAST, f"port={self.port}", "listen_addresses=127.0.0.1", f"unix_socket_directories={self.folder}"]
+        options = [
+            *self._options,
+            f"port={self.port}",
+            "listen_addresses=127.0.0.1",
+            f"unix_socket_directories={self.folder}",
+        ]
         command = [self._programs / "postgres", "-D", self.folder / "data", *(f"--{option}" for option in options)]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
@@ -159,9 +166,9 @@ def _die_with_parent() -> None:
 
 
 @contextmanager
-def server() -> Iterator[Server]:
-    """Start a server of one's own, and remove it."""
-    own = Server()
+def server(*, durable: bool = False) -> Iterator[Server]:
+    """Start a server of one's own, and remove it; ``durable`` where figures are measured."""
+    own = Server(durable=durable)
     try:
         yield own
     finally:

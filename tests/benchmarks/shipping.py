@@ -1,10 +1,12 @@
-"""How fast entries go from the spool into SQLite, and what each step of the way takes."""
+"""How fast entries go from the spool into SQLite and PostgreSQL, and what each step of the way takes."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any, Final
@@ -14,7 +16,10 @@ from integration_logger.shipping.shipper import Shipper
 from integration_logger.spool.folders import read_manifest
 from integration_logger.spool.memory_queue import MemoryQueue
 from integration_logger.spool.segments import SegmentReader, segments
-from integration_logger.stores.sql import SQLStore, payload, rows
+from integration_logger.stores import store_from_url
+from integration_logger.stores.base import Store
+from integration_logger.stores.sql import payload, rows
+from tests import postgresql
 from tests.benchmarks.harness import Options, alternate, folder, number, table
 from tests.benchmarks.host import SIZES, incoming, make_app, serve
 
@@ -24,25 +29,23 @@ _SAMPLE: Final = 1000
 
 def run(options: Options) -> None:
     """Print the tables."""
-    shipped = {name: _ship(SIZES[name], options.scaled(count)) for name, count in ENTRIES.items()}
+    shipped = {}
+    for kind in ("SQLite", *(["PostgreSQL"] if find_spec("psycopg") else [])):
+        for name, count in ENTRIES.items():
+            shipped[kind, name] = _ship(kind, SIZES[name], options.scaled(count))
     lines = [
-        [
-            name,
-            f"{count:,}",
-            number(count / wall),
-            number(wall / count * 1e6),
-            number(cpu / count * 1e6),
-            number(stored),
-        ]
-        for name, (count, wall, cpu, stored) in shipped.items()
+        [kind, name, f"{count:,}", *map(number, (count / wall, wall / count * 1e6, cpu / count * 1e6, stored))]
+        for (kind, name), (count, wall, cpu, stored) in shipped.items()
     ]
-    head = ["bodies", "entries", "entries/s", "µs/entry", "CPU µs/entry", "bytes/entry in SQLite"]
-    table("From the spool into SQLite", head, lines, "Bodies of this size in and out; one shipper, nothing else runs.")
+    head = ["store", "bodies", "entries", "entries/s", "µs/entry", "CPU µs/entry", "bytes/entry stored"]
+    note = "Bodies of this size in and out; one shipper, nothing else runs. CPU is the shipper's, without the server's."
+    table("From the spool into the store", head, lines, note)
     stages = {name: _stages(SIZES[name], options) for name in ENTRIES}
     steps = next(iter(stages.values()))
     lines = [[step, *(number(found[step]) for found in stages.values())] for step in steps]
-    rest = [shipped[name][2] / shipped[name][0] * 1e6 - sum(found.values()) for name, found in stages.items()]
-    lines.append(["insert, summaries, commit (the rest)", *map(number, rest)])
+    for kind in dict.fromkeys(kind for kind, _ in shipped):
+        rest = [shipped[kind, name][2] / shipped[kind, name][0] * 1e6 - sum(stages[name].values()) for name in stages]
+        lines.append([f"insert, summaries, commit: {kind} (the rest)", *map(number, rest)])
     table("CPU µs/entry by step", ["step", *ENTRIES], lines)
 
 
@@ -57,14 +60,14 @@ def _spool(place: Path, size: int, count: int) -> Path:
     return place / "log.db.spool"
 
 
-def _ship(size: int, count: int) -> tuple[int, float, float, float]:
-    with folder() as place:
+def _ship(kind: str, size: int, count: int) -> tuple[int, float, float, float]:
+    with folder() as place, _store(kind, place) as store:
         spool = _spool(place, size, count)
-        store = SQLStore(f"sqlite:///{place}/log.db")
         shipper = Shipper(
             store, Retention(), url=read_manifest(spool) or "", folder=spool, memory=MemoryQueue(), owner="bench"
         )
         store.open()
+        empty = store.info().bytes
         wall, cpu = perf_counter(), process_time()
         while shipper.ship() or segments(spool):
             pass
@@ -72,9 +75,19 @@ def _ship(size: int, count: int) -> tuple[int, float, float, float]:
         shipper.close()
         if shipper.counts["shipped"] != count:
             raise RuntimeError(f"{count} entries on the spool, but {shipper.counts}")
+        stored = store.info().bytes - empty
         store.close()
-        stored = sum(path.stat().st_size for path in place.glob("log.db*") if path.is_file())
     return count, wall, cpu, stored / count
+
+
+@contextmanager
+def _store(kind: str, place: Path) -> Iterator[Store]:
+    """Yield an empty store; PostgreSQL on a server of its own, with the settings that it comes with."""
+    if kind == "SQLite":
+        yield store_from_url(f"sqlite:///{place}/log.db")
+    else:
+        with postgresql.server(durable=True) as server:
+            yield store_from_url(server.url())
 
 
 def _stages(size: int, options: Options) -> dict[str, float]:
