@@ -29,7 +29,7 @@ COMMANDS = [
     for block in pages.blocks(page, "console", "bash")
     for command in re.findall(r"^\$ ((?:.*\\\n)*.*)$", block.text, re.MULTILINE)
 ]
-OTHER_PROGRAMS = {".", "curl", "pip", "pkill", "python3", "uvicorn"}
+OTHER_PROGRAMS = {".", "curl", "gunicorn", "pip", "pkill", "python3", "uvicorn", "uwsgi"}
 
 
 @pytest.mark.parametrize("page", WITH_PYTHON, ids=pages.name)
