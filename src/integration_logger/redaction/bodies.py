@@ -7,7 +7,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from integration_logger.redaction import forms, json, multipart, text
+from integration_logger.redaction import forms, json, multipart, pairs, text
 from integration_logger.redaction.edits import MASK, Edit, apply, fresh, merge, whole
 from integration_logger.redaction.remembered import Remembered
 from integration_logger.redaction.suspects import Hit
@@ -95,7 +95,7 @@ def _edits(data: bytes, form: Form, rules: Rules, truncated: bool, hits: Sequenc
     if form.syntax == "multipart":
         return fresh(data, multipart.edits(data, form.boundary, rules, truncated=truncated))
     hits = rules.hits(data) if hits is None else hits
-    if not hits and not rules.paths.in_bodies:
+    if not hits and not rules.paths.in_bodies and not (truncated and pairs.may_be_nameless(data)):
         return []
     return fresh(data, _found(data, form, rules, truncated, hits))
 
@@ -103,7 +103,8 @@ def _edits(data: bytes, form: Form, rules: Rules, truncated: bool, hits: Sequenc
 def _found(data: bytes, form: Form, rules: Rules, truncated: bool, hits: Sequence[Hit]) -> list[Edit]:
     is_json = (form.syntax == "json" or json.looks_like(data)) and json.is_json(data, truncated=truncated)
     if is_json:  # also where it calls itself a form, as curl does
-        return merge([*json.edits(data, hits, rules), *rules.paths.in_json(data)])
+        cut = json.beside_the_cut(data) if truncated else ()
+        return merge([*json.edits(data, hits, rules), *rules.paths.in_json(data), *cut])
     if form.syntax == "form":
         return merge([*forms.edits(data, rules), *text.by_shapes(data, hits, rules.shapes)])
     edits = merge([*text.edits(data, hits, rules), *rules.paths.in_xml(data)])

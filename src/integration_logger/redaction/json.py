@@ -32,6 +32,14 @@ def edits(data: bytes, hits: Sequence[Hit], rules: Rules, *, depth: int = 0) -> 
     return _Document(data, rules, depth).edits(hits)
 
 
+def beside_the_cut(data: bytes) -> list[Edit]:
+    """Return the edits for values whose names may come after the place where the document was cut off."""
+    return [
+        Edit(start, spans.json_value(data, start), key_of(data, start) or b"", "name cut off", _MASK)
+        for start in pairs.nameless(data)
+    ]
+
+
 class _Document:
     """One document and how far it has been looked at."""
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from itertools import accumulate
 from typing import Final
 
 NAMES: Final = frozenset(b"name key field header id param parameter label variable attribute property".split())
@@ -11,6 +13,8 @@ VALUE: Final = re.compile(rb"""["'][A-Za-z_]{0,16}val(?:ue)?s?[A-Za-z_]{0,16}["'
 REACH: Final = 2048
 """Bytes before and after a name in which its value is looked for."""
 
+_TOLD: Final = re.compile(rb"""["'](?:name|key)["']\s*+:\s*+"(?:[^"\\]++|\\.)*+"\s*+[,}]""", re.IGNORECASE | re.DOTALL)
+_SCALAR: Final = re.compile(rb"""[ \t\r\n]*+(?=["0-9-])""")
 _NAMED: Final = re.compile(rb"""["'](%b)["'][ \t\r\n]*+:[ \t\r\n]*+[bBuU]?["']\Z""" % b"|".join(NAMES), re.IGNORECASE)
 _STRING: Final = rb""""(?:[^"\\]++|\\.)*+"|'(?:[^'\\]++|\\.)*+'"""
 _TOKEN: Final = re.compile(rb"(%b)|[\[\]{}]" % _STRING, re.DOTALL)
@@ -26,6 +30,20 @@ def value_beside(data: bytes, start: int, end: int) -> int | None:
         return None
     after = _after(data, end + 1)
     return after if after is not None else _before(data, naming.start())
+
+
+def may_be_nameless(data: bytes) -> bool:
+    """Tell cheaply whether ``nameless`` may find something."""
+    return b"val" in data[-REACH:].lower()
+
+
+def nameless(data: bytes) -> Iterator[int]:
+    """Yield where the values begin in the beginning of a document whose names may have been cut off."""
+    for match in [*VALUE.finditer(data, max(0, len(data) - REACH))][: -_MOST - 1 : -1]:
+        scalar = _SCALAR.match(data, match.end())
+        is_open = min(_depths(data[match.end() :]), default=0) >= 0
+        if scalar and is_open and not _TOLD.search(data, max(0, data.rfind(b"{", 0, match.start()))):
+            yield scalar.end()
 
 
 def _after(data: bytes, position: int) -> int | None:
@@ -52,9 +70,10 @@ def _before(data: bytes, position: int) -> int | None:
 
 def _is_level(between: bytes) -> bool:
     """Tell whether as many brackets close in a text as open in it, and none that was open before."""
-    depth = 0
-    for bracket in _BRACKETS.findall(_STRINGS.sub(b"", between)):
-        depth += 1 if bracket in b"[{" else -1
-        if depth < 0:
-            return False
-    return depth == 0
+    depths = [*_depths(between)]
+    return not depths or (min(depths) >= 0 and depths[-1] == 0)
+
+
+def _depths(text: bytes) -> Iterator[int]:
+    """Yield how deep each bracket of a text leads, those in strings aside."""
+    return accumulate(1 if bracket in b"[{" else -1 for bracket in _BRACKETS.findall(_STRINGS.sub(b"", text)))
