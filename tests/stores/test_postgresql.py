@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import random
+import signal
 import subprocess
 import sys
 import threading
@@ -419,8 +420,8 @@ def test_a_session_that_is_ended_is_replaced(store: SQLStore, url: str) -> None:
     assert [entry.seq for entry in store.search(Query(scope=EVERYTHING)).entries] == [2, 1]
 
 
-FORK = """
-import os, sys
+SESSION = """
+import os, signal, sys
 from integration_logger.stores import open_store
 from tests.factories import make_entry
 
@@ -430,26 +431,60 @@ def session():
 
 store = open_store(sys.argv[1])
 mine = session()
-with store._database.read() as connection:
-    if not (child := os.fork()):
-        assert session() != mine
-        store.write([make_entry()])
-        store.close()
-        sys.exit()
-    assert os.waitpid(child, 0)[1] == 0
-    assert store._database.last_seq(connection) in (0, 1)
+"""
+ORDINARY = """
+if not (child := os.fork()):
+    assert session() != mine
+    store.write([make_entry()])
+    store.close()
+    sys.exit()
+assert os.waitpid(child, 0)[1] == 0
 assert session() == mine
 store.close()
 """
+IN_A_TRANSACTION = """
+with store._database.write() as connection:
+    assert store._database.take_seqs(connection, 1) == 1
+    if not (child := os.fork()):
+        assert session() != mine
+        try:
+            store._database.last_seq(connection)
+        except Exception:
+            os._exit(0)
+        os._exit(1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert store._database.last_seq(connection) == 1
+assert session() == mine
+store.close()
+"""
+KILLED = """
+with store._database.write() as connection:
+    store._database.take_seqs(connection, 1)
+    if os.fork():
+        os.kill(os.getpid(), signal.SIGKILL)
+    print("forked", flush=True)
+    sys.stdin.read()
+    os._exit(0)
+"""
 
 
-def test_a_child_leaves_the_sessions_of_its_parent_alone(url: str) -> None:
-    """Even where it is forked in the middle of a transaction, and ends in the ordinary way."""
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", FORK, url], capture_output=True, text=True, timeout=60,
-        check=False, env=environment(),
-    )  # fmt: skip
+@pytest.mark.parametrize("code", [ORDINARY, IN_A_TRANSACTION], ids=["idle", "in a transaction"])
+def test_a_child_leaves_the_sessions_of_its_parent_alone(url: str, code: str) -> None:
+    """It has sessions of its own, and cannot even write into those of its parent."""
+    command = [sys.executable, "-W", "error", "-c", SESSION + code, url]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment())
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_locks_of_a_killed_process_do_not_live_on_in_its_children(store: SQLStore, url: str) -> None:
+    """The session of a parent that was killed while it wrote ends, though a child of it lives."""
+    command = [sys.executable, "-c", SESSION + KILLED, url]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment()) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"forked\n"
+        store.write([make_entry()])
+        assert process.wait(30) == -signal.SIGKILL
+    assert [entry.seq for entry in store.search(Query(scope=EVERYTHING)).entries] == [1]
 
 
 # --- the tests themselves -----------------------------------------------------------------------------

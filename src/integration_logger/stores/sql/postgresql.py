@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Iterator, Sequence
@@ -85,6 +86,7 @@ class PostgreSQL:
 
     def _connect(self) -> psycopg.Connection[Any]:
         connection = _Connection.connect(**self._options, autocommit=True, prepare_threshold=None)
+        _connections.add(connection)
         connection.execute(
             "SELECT set_config('statement_timeout', %s, false), set_config('lock_timeout', %s, false),"
             " set_config('idle_in_transaction_session_timeout', %s, false)",
@@ -301,13 +303,26 @@ def _upsert_text(table: Table, add: tuple[str, ...]) -> tuple[str, tuple[int, ..
 
 
 _databases: WeakSet[PostgreSQL] = WeakSet()
-_inherited: Final[list[Engine]] = []
-"""Engines of the parent, kept in its forked children: to let go of a connection would end it for the parent, too."""
+_connections: WeakSet[_Connection] = WeakSet()
+_inherited: Final[list[_Connection]] = []
+"""Connections of the parent, never let go of in its forked children: that would close what they no longer have."""
 
 
 def _after_fork() -> None:
+    """In a forked child: begin anew, and leave its sessions to the parent.
+
+    Their sockets are given up, because a session ends with the last process that has its socket: if the parent were
+    killed in a transaction, the locks would outlive it. Nobody is told, and the numbers of the sockets stay taken,
+    so that nothing can be written into something else by what still believes in them.
+    """
+    null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    for connection in [*_connections]:
+        _inherited.append(connection)
+        with suppress(psycopg.Error):
+            os.dup2(null, connection.fileno(), inheritable=False)
+    os.close(null)
+    _connections.clear()
     for database in [*_databases]:
-        _inherited.append(database._engine)
         database._begin()
 
 
