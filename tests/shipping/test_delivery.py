@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,6 +17,7 @@ from hypothesis import strategies as st
 from integration_logger import codec
 from integration_logger.entry import Entry
 from integration_logger.errors import StoreError
+from integration_logger.health import Health, Report
 from integration_logger.query import EVERYTHING, Query
 from integration_logger.retention import Retention
 from integration_logger.shipping.delivery import PROBES, Delivery
@@ -22,6 +25,8 @@ from integration_logger.shipping.owners import Owners
 from integration_logger.stores import open_store
 from integration_logger.stores.base import Store
 from integration_logger.stores.memory import MemoryStore
+from integration_logger.stores.reports import get_report
+from tests.factories import make_in_flight
 from tests.spools import encoded
 
 
@@ -228,3 +233,127 @@ def test_the_store_is_opened_once_and_after_each_failure() -> None:
     store.away = False
     put.deliver([encoded()[1]])
     assert len(opened) == 2
+
+
+# --- reports ------------------------------------------------------------------------------------------
+
+
+def report(owner: str = "me", **fields: Any) -> Report:
+    now = datetime.now(UTC)
+    return Report(owner=owner, host="web-1", pid=1, started_at=now, at=now, **{"health": Health(captured=3)} | fields)
+
+
+def begun(**fields: Any) -> Entry:
+    return make_in_flight(**fields).entry
+
+
+def in_flight(store: Store) -> list[str]:
+    return [entry.id for entry in store.search(Query(scope=EVERYTHING)).in_flight]
+
+
+def test_a_report_tells_of_calls_and_counts(sqlite: Store) -> None:
+    """Calls in flight are in the store with their dates, their process is vouched for, its counts are in State."""
+    call = begun()
+    made = delivery(sqlite)
+    made.deliver([codec.encode(report(in_flight=(call,)))])
+    assert in_flight(sqlite) == [call.id]
+    found = sqlite.get(call.id, EVERYTHING)
+    assert found is not None
+    assert found.expires_at is not None
+    assert sqlite.state.lease("owner/me", "somebody else", 1) is None
+    noted = get_report(sqlite.state, "me")
+    assert noted is not None
+    assert (noted.health.captured, noted.in_flight) == (3, ())
+    assert made.counts["shipped"] == 0
+    made.deliver([codec.encode(report(ended=(call.id,)))])
+    assert in_flight(sqlite) == []
+    assert stored(sqlite) == {}
+
+
+def test_entries_and_reports_in_one_batch(sqlite: Store) -> None:
+    """A call that ended in the same batch, before or after the report of it, is not in flight."""
+    (first, one), (second, two), call = encoded(), encoded(), begun()
+    payloads = [one, codec.encode(report(in_flight=(begun(id=first.id), begun(id=second.id), call))), two]
+    delivery(sqlite).deliver(payloads)
+    assert in_flight(sqlite) == [call.id]
+    assert stored(sqlite).keys() == {first.id, second.id}
+
+
+WHOLE = codec.encode(report(in_flight=(begun(),), ended=(begun().id,)))
+POISON = {
+    "cut off": WHOLE[:-20],
+    "only a map": b"\x80",
+    "longer than said": WHOLE + b"x",
+    "wrong types": msgspec.msgpack.encode({"owner": 1, "host": [], "pid": "x"}),
+    "nothing in it": msgspec.msgpack.encode({"a": 1}),
+    "an owner with NUL": codec.encode(report(owner="a\x00b")),
+    "an owner without end": codec.encode(report(owner="a" * 10_000)),
+    "no owner": codec.encode(report(owner="")),
+    "ids that are none": codec.encode(report(ended=("' OR 1=1 --",))),
+    "a call whose id is none": codec.encode(report(in_flight=(begun(id="x"),))),
+}
+
+
+@pytest.mark.parametrize("poison", POISON.values(), ids=POISON)
+def test_a_poisoned_report_holds_up_nothing(sqlite: Store, tmp_path: Path, poison: bytes) -> None:
+    """What no store could take is set aside and counted; everything around it is stored."""
+    (first, one), (second, two), call = encoded(), encoded(), begun()
+    made = delivery(sqlite, tmp_path / "rejected")
+    made.deliver([one, poison, codec.encode(report(in_flight=(call,))), two])
+    assert stored(sqlite).keys() == {first.id, second.id}
+    assert in_flight(sqlite) == [call.id]
+    assert made.counts == {"shipped": 2, "rejected": 1}
+    assert [path.read_bytes() for path in (tmp_path / "rejected").iterdir()] == [poison]
+
+
+@given(cut=st.integers(1, len(WHOLE) - 1), place=st.integers(1, len(WHOLE) - 1), byte=st.integers(0, 255))
+def test_no_damage_of_a_report_holds_up_an_entry(cut: int, place: int, byte: int) -> None:
+    """However a report is cut or changed, the entry behind it is stored."""
+    store = MemoryStore()
+    entry, data = encoded()
+    for damaged in (WHOLE[:cut], WHOLE[:place] + bytes([byte]) + WHOLE[place + 1 :]):
+        delivery(store).deliver([damaged, data])
+    assert entry.id in stored(store)
+
+
+class Refusing(MemoryStore):
+    """Takes no call in flight of a certain tenant."""
+
+    def __init__(self, error: Callable[[], Exception]) -> None:
+        super().__init__()
+        self.error = error
+        self.back = False
+
+    def write(self, entries: Sequence[Entry], *, in_flight: Any = (), **options: Any) -> None:
+        rows = [*in_flight]
+        if not self.back and any(row.entry.tenant == "poison" for row in rows):
+            raise self.error()
+        super().write(entries, in_flight=rows, **options)
+
+
+@pytest.mark.parametrize("error", [refused, unknown])
+def test_a_call_in_flight_that_the_store_refuses(error: Callable[[], Exception], tmp_path: Path) -> None:
+    """Of such a call only the end will be seen; other calls, their ends, and all entries are stored."""
+    store = Refusing(error)
+    (entry, data), good, over = encoded(), begun(tenant="acme"), begun(tenant="acme")
+    made = delivery(store, tmp_path / "rejected")
+    made.deliver([codec.encode(report(in_flight=(over,)))])
+    made.deliver([data, codec.encode(report(in_flight=(begun(tenant="poison"), good), ended=(over.id,)))])
+    assert in_flight(store) == [good.id]
+    assert stored(store).keys() == {entry.id}
+    assert made.counts == {"shipped": 1}
+
+
+def test_a_store_that_is_away_gets_the_report_later() -> None:
+    """While the store is away a report waits with the entries, and nothing of it is lost or taken twice."""
+    store = Refusing(lambda: StoreError("away"))
+    (entry, data), call = encoded(), begun(tenant="poison")
+    made, payloads = delivery(store), [data, codec.encode(report(in_flight=(call,)))]
+    with pytest.raises(StoreError, match="away"):
+        made.deliver(payloads)
+    assert stored(store) == {}
+    store.back = True
+    made.deliver(payloads)
+    assert stored(store).keys() == {entry.id}
+    assert in_flight(store) == [call.id]
+    assert made.counts == {"shipped": 1}

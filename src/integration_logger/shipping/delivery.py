@@ -72,7 +72,7 @@ class Delivery:
             if isinstance(error, StoreError) and not error.data_error:
                 raise
             if entries:
-                self._write_what_can_be(entries, error)
+                self._write_what_can_be(entries, None if reports else error)
             self._write_in_flight(news.values(), ended)
         else:
             self.counts["shipped"] += len(entries)
@@ -100,11 +100,11 @@ class Delivery:
             self._set_aside(payload, new_id())
             return None
 
-    def _write_what_can_be(self, payloads: Sequence[bytes], error: Exception) -> None:
-        """Go through a batch that raised this error as a whole."""
+    def _write_what_can_be(self, payloads: Sequence[bytes], error: Exception | None) -> None:
+        """Go through a batch that raised this error as a whole; None where it may not have been for an entry."""
         entries = [entry for payload in payloads if (entry := self._read(payload)) is not None]
         search = _Search(self.store)
-        if len(entries) == len(payloads):
+        if error is not None and len(entries) == len(payloads):
             search.go_on(entries, error)
         elif entries:
             search.write(entries)
