@@ -42,6 +42,7 @@ MORE = (
     (b'{"a": "' + b"\\u0041" * 20 + b'", "token": "x', "application/json"),
     (b"<Tax>1</Tax> 4111 1111 1111 1111 GB82WEST12345698765432", "text/xml"),
     (b"d=%5B&" + b"%25" * 12 + b"password", "application/x-www-form-urlencoded"),
+    (b'{"a": "b", "value": "x", "typ', "application/json"),
     (b"C:\\dir and \\u0041", "text/plain"),
     (b"at /cb?code=abc&state=xyz, or \\u0070in, \\n and C:\\dir", "text/plain"),
 )
@@ -112,9 +113,11 @@ def redactor(name: str) -> Redactor:
 def entries() -> Iterator[tuple[Canary | None, Entry]]:
     for canary in SECRETS:
         yield canary, canary.entry()
+    headers = [(b"Cookie", b"alone; a=b")]
     for body, kind in MORE:
-        headers = [(b"Cookie", b"alone; a=b")]
-        yield None, make_entry(request=Message(raw_headers=headers, body=body, content_type=kind, size=len(body)))
+        for truncated in (False, True):
+            message = Message(headers, body, kind, None, len(body), None, truncated)
+            yield None, make_entry(request=message)
 
 
 @pytest.mark.parametrize(("name", "places", "function"), FUNCTIONS, ids=[each[0] for each in FUNCTIONS])
