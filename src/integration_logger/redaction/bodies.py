@@ -95,7 +95,7 @@ def _edits(data: bytes, form: Form, rules: Rules, truncated: bool, hits: Sequenc
     if form.syntax == "multipart":
         return fresh(data, multipart.edits(data, form.boundary, rules, truncated=truncated))
     hits = rules.hits(data) if hits is None else hits
-    if not hits and not rules.paths.in_bodies and not (truncated and pairs.may_be_nameless(data)):
+    if not hits and not (truncated and pairs.may_be_nameless(data)) and not rules.paths.in_bodies:
         return []
     return fresh(data, _found(data, form, rules, truncated, hits))
 
