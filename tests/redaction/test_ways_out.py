@@ -1,0 +1,142 @@
+"""The canaries again, recorded by a logger: none of them is in any file, page, answer, command or line of a log."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+import pytest
+
+from integration_logger import ALL, IntegrationLogger, Principal, codec
+from integration_logger.cli import terminal
+from integration_logger.curl import curl
+from integration_logger.entry import Entry
+from integration_logger.query import EVERYTHING, Query
+from integration_logger.viewer import tail
+from tests.cli.commands import run
+from tests.redaction.canaries import CANARIES, FRAGMENT, Canary
+from tests.redaction.test_faults import Ready
+from tests.viewer.server import Client, serving
+
+SECRETS = ("password", "token", "jwt", "stripe key", "card", "credential")
+RECORDED = [canary for canary in CANARIES if canary.secret.kind in SECRETS]
+FRAGMENTS = {
+    value[start : start + FRAGMENT].encode()
+    for secret in {canary.secret.value for canary in RECORDED}
+    for value in (secret, secret[::-1])
+    for start in range(len(value) - FRAGMENT + 1)
+}
+
+
+def assert_none(out: str | bytes, way: str) -> None:
+    data = out.encode() if isinstance(out, str) else out
+    leaked = next((fragment for fragment in FRAGMENTS if fragment in data), None)
+    assert leaked is None, f"{way}: {leaked!r}"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("ways-out")
+
+
+@pytest.fixture(scope="module")
+def log(folder: Path) -> Iterator[IntegrationLogger]:
+    """A logger that has recorded and shipped every canary."""
+    made = IntegrationLogger(f"sqlite:///{folder}/log.db", ship=None)
+    with closing(made):
+        for canary in RECORDED:
+            made.recorder.record(Ready(_failed(canary)))
+        for path in folder.rglob("*.seg"):
+            assert_none(path.read_bytes(), "spool")
+        while made._shipper.ship():
+            pass
+        health = made.health()
+        assert (health.captured, health.redaction_failed, health.rejected) == (len(RECORDED), 0, 0)
+        yield made
+
+
+def _failed(canary: Canary) -> Entry:
+    entry = canary.entry()
+    return entry if entry.errors else Entry(
+        **{**{name: getattr(entry, name) for name in Entry.__struct_fields__}, "errors": ("it failed",)}
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def entries(log: IntegrationLogger) -> list[Entry]:
+    return [*log.store.stream(Query(scope=EVERYTHING, order="asc"))]
+
+
+@pytest.fixture(scope="module")
+def browser(log: IntegrationLogger) -> Client:
+    return Client(log.viewer(authorize=lambda _: Principal("ana", role="owner", tenants=ALL)))
+
+
+def test_everything_arrived(entries: list[Entry]) -> None:
+    """What is not there proves nothing."""
+    assert len(entries) == len(RECORDED)
+    assert all(entry.redacted for entry in entries)
+
+
+def test_files(log: IntegrationLogger, folder: Path) -> None:
+    """Spool, store, journal: the bytes as they lie on the disk."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert any(path.name == "log.db" for path in files)
+    for path in files:
+        assert_none(path.read_bytes(), path.name)
+
+
+def test_entries(entries: list[Entry]) -> None:
+    """What the store gives back, as the API, the command line and the cURL button write it."""
+    for entry in entries:
+        assert_none(codec.to_json(codec.to_dict(entry)), "json")
+        assert_none("\n".join(terminal.whole(entry)), "terminal")
+        assert_none(curl(entry).text or "", "curl")
+
+
+def test_pages(browser: Client, entries: list[Entry]) -> None:
+    """List, pane and API, and the bodies as files."""
+    for path in ("/", "/?limit=200", "/api/entries?limit=500", "/api/facets"):
+        assert_none(browser.get(path).content, path)
+    for entry in entries[::7]:
+        for path in ("/entries/{}", "/api/entries/{}", "/api/entries/{}/curl", "/api/entries/{}/request"):
+            assert_none(browser.get(path.format(entry.id)).content, path)
+
+
+def test_stream(log: IntegrationLogger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The live tail."""
+    monkeypatch.setattr(tail, "LIFETIME", 1.0)
+    with serving(log.viewer(authorize=lambda _: Principal("ana", role="owner", tenants=ALL))) as address:
+        answer = httpx.get(f"{address}/api/stream", headers={"Last-Event-ID": "0"}, timeout=10)
+    assert answer.text.count("event: entry") > 0
+    assert_none(answer.content, "stream")
+
+
+def test_commands(folder: Path, entries: list[Entry]) -> None:
+    """What the command line says, and nothing of all that is a find."""
+    done = run("scan", f"sqlite:///{folder}/log.db")
+    assert (done.exit_code, done.stdout) == (0, f"{len(entries):,} entries looked at, 0 with something to mask\n")
+
+
+def test_warnings(caplog: pytest.LogCaptureFixture) -> None:
+    """A line of the log of the logger, and the entry that stands in, when masking fails."""
+
+    class Broken:
+        def prepare(self) -> None: ...
+
+        def redact(self, entry: Entry, max_body: int) -> Entry:
+            raise ValueError(str(entry))
+
+    with caplog.at_level(logging.DEBUG), closing(IntegrationLogger("memory:", ship=None)) as made:
+        made.recorder.redactor = Broken()
+        for canary in RECORDED[::9]:
+            made.recorder.record(Ready(canary.entry()))
+        while made._shipper.ship():
+            pass
+        found = [*made.store.stream(Query(scope=EVERYTHING, order="asc"))]
+    assert caplog.records
+    assert_none(caplog.text + "".join(record.getMessage() for record in caplog.records), "log")
+    assert_none(repr(found), "entries")
