@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from integration_logger import IntegrationLogger
 from integration_logger.spool.segments import segments
 from tests.deadlines import eventually
 from tests.reliability.host import FOLDER, STORE
-from tests.reliability.processes import Host, Load, ended, spool, stored
+from tests.reliability.processes import Host, Load, assert_stored, ended, spool, stored
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,6 +33,11 @@ class Log(NamedTuple):
         log.start()
         eventually(lambda: not segments(spool(self.folder)), seconds=30)
         log.close()
+
+    def assert_kept(self, calls: Load) -> None:
+        """Every call that was answered is stored, none is stored twice, and none that was never made."""
+        self.settle()
+        assert_stored(self.folder, calls, self.url)
 
     def assert_exactly(self, calls: set[str]) -> None:
         """Each of these calls is stored once, and nothing else is."""
@@ -75,6 +81,13 @@ def gunicorn(log: Log, *options: str, app: str = "wsgi()") -> Iterator[Host]:
         announces=r"Listening at: http://127.0.0.1:(\d+)",
     ) as host:  # fmt: skip
         yield host
+
+
+def end(host: Host, calls: Load, number: signal.Signals = signal.SIGTERM) -> None:
+    """Let calls under way come to their end, and the host end after them."""
+    calls.end()
+    host.send(number)
+    host.process.wait(30)
 
 
 def all_calls(*loads: Load) -> set[str]:

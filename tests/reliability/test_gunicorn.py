@@ -9,8 +9,8 @@ from time import monotonic
 
 import pytest
 
-from tests.reliability.processes import assert_stored, load
-from tests.reliability.servers import Log, all_calls, gunicorn
+from tests.reliability.processes import load
+from tests.reliability.servers import Log, all_calls, end, gunicorn
 from tests.reliability.test_signals import open_tail
 
 pytestmark = pytest.mark.reliability
@@ -31,9 +31,7 @@ def test_workers_that_start_at_once(shared: Log, kind: str, preload: list[str]) 
     app, *options = KINDS[kind]
     with gunicorn(shared, "--workers", "4", *options, *preload, app=app) as host, load(host, 8) as calls:
         calls.wait_for(400)
-        calls.end()
-        host.send(signal.SIGTERM)
-        host.process.wait(20)
+        end(host, calls)
     shared.assert_exactly(all_calls(calls))
 
 
@@ -43,9 +41,7 @@ def test_workers_of_other_kinds(shared: Log, kind: str) -> None:
     app, *options = KINDS[kind]
     with gunicorn(shared, "--workers", "2", *options, "--preload", app=app) as host, load(host, 8) as calls:
         calls.wait_for(400)
-        calls.end()
-        host.send(signal.SIGTERM)
-        host.process.wait(20)
+        end(host, calls)
     shared.assert_exactly(all_calls(calls))
 
 
@@ -56,11 +52,8 @@ def test_workers_that_are_recycled_under_load(shared: Log, kind: str) -> None:
     recycling = ("--max-requests", "100", "--max-requests-jitter", "50")
     with gunicorn(shared, "--workers", "3", *recycling, *options, app=app) as host, load(host, 8) as calls:
         calls.wait_for(1500)
-        calls.end()
-        host.send(signal.SIGTERM)
-        host.process.wait(20)
-    shared.settle()
-    assert_stored(shared.folder, calls, shared.url)
+        end(host, calls)
+    shared.assert_kept(calls)
 
 
 def test_workers_that_are_killed_under_load(shared: Log) -> None:
@@ -71,11 +64,8 @@ def test_workers_that_are_killed_under_load(shared: Log) -> None:
             calls.wait_for(300 * number)
             os.kill(children(host.process.pid)[-1], signal.SIGKILL)
         calls.wait_for(len(calls.acknowledged) + 300)
-        calls.end()
-        host.send(signal.SIGTERM)
-        host.process.wait(20)
-    shared.settle()
-    assert_stored(shared.folder, calls, shared.url)
+        end(host, calls)
+    shared.assert_kept(calls)
 
 
 def children(pid: int) -> list[int]:
@@ -91,11 +81,8 @@ def test_workers_that_are_replaced_under_load(shared: Log, kind: str) -> None:
             calls.wait_for(300 * number)
             host.send(signal.SIGHUP)
         calls.wait_for(len(calls.acknowledged) + 600)
-        calls.end()
-        host.send(signal.SIGTERM)
-        host.process.wait(30)
-    shared.settle()
-    assert_stored(shared.folder, calls, shared.url)
+        end(host, calls)
+    shared.assert_kept(calls)
 
 
 def test_terminated_with_an_open_tail(shared: Log) -> None:
@@ -110,8 +97,7 @@ def test_terminated_with_an_open_tail(shared: Log) -> None:
             took = monotonic() - began
         calls.end()
     assert took <= PROMPT
-    shared.settle()
-    assert_stored(shared.folder, calls, shared.url)
+    shared.assert_kept(calls)
 
 
 @pytest.mark.parametrize("together", [True, False], ids=["one spool", "a spool each"])
@@ -127,8 +113,6 @@ def test_several_hosts_on_one_store(shared: Log, tmp_path_factory: pytest.TempPa
     ):
         for caller, host in ((calls, first), (others, second)):
             caller.wait_for(200)
-            caller.end()
-            host.send(signal.SIGTERM)
-            host.process.wait(20)
+            end(host, caller)
     other.settle()
     shared.assert_exactly(all_calls(calls, others))

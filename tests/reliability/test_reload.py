@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.deadlines import eventually
-from tests.reliability.processes import assert_stored, load
-from tests.reliability.servers import Log, serving
+from tests.reliability.processes import load
+from tests.reliability.servers import Log, end, serving
 
 pytestmark = pytest.mark.reliability
 
@@ -31,11 +31,8 @@ def test_code_that_changes_under_load(shared: Log, tmp_path_factory: pytest.Temp
             code.write_text(f"VERSION = {number}\n")
             eventually(lambda number=number: started(shared.folder) > number, seconds=30)  # type: ignore[misc]
         calls.wait_for(len(calls.acknowledged) + 200)
-        calls.end()
-        host.send(signal.SIGINT)
-        host.process.wait(20)
-    shared.settle()
-    assert_stored(shared.folder, calls, shared.url)
+        end(host, calls, signal.SIGINT)
+    shared.assert_kept(calls)
 
 
 def started(folder: Path) -> int:

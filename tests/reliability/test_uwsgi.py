@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,8 +11,8 @@ import pytest
 
 from tests.deadlines import eventually
 from tests.reliability.host import FIRST
-from tests.reliability.processes import Host, assert_stored, load, stored
-from tests.reliability.servers import Log, all_calls, serving
+from tests.reliability.processes import Host, load, stored
+from tests.reliability.servers import Log, all_calls, end, serving
 
 pytestmark = pytest.mark.reliability
 
@@ -41,9 +40,7 @@ def test_every_call_is_stored_once(shared: Log, threads: str, loading: str) -> N
     options = [*THREADS[threads], *LOADS[loading]]
     with uwsgi(shared, "--processes", "4", *options) as host, load(host, 8, 0, "close") as calls:
         calls.wait_for(400)
-        calls.end()
-        host.send(signal.SIGTERM)
-        host.process.wait(20)
+        end(host, calls)
     shared.assert_exactly(all_calls(calls))
 
 
@@ -52,9 +49,7 @@ def test_calls_reach_the_store_while_it_runs_without_threads(shared: Log) -> Non
     with uwsgi(shared, "--processes", "2") as host, load(host, 2, 20, "close") as calls:
         calls.wait_for(20)
         eventually(lambda: stored(shared.folder, shared.url), seconds=20)
-        calls.end()
-        host.send(signal.SIGTERM)
-        host.process.wait(20)
+        end(host, calls)
     shared.assert_exactly(all_calls(calls))
 
 
@@ -67,9 +62,7 @@ def test_a_call_while_the_application_is_loaded(shared: Log, monkeypatch: pytest
     monkeypatch.setenv(FIRST, "first")
     with uwsgi(shared, "--processes", "4", *LOADS[loading]) as host, load(host, 8, 0, "close") as calls:
         calls.wait_for(400)
-        calls.end()
-        host.send(signal.SIGTERM)
-        host.process.wait(20)
+        end(host, calls)
     shared.settle()
     found = stored(shared.folder, shared.url)
     first = found.pop("first")
@@ -83,8 +76,5 @@ def test_workers_that_are_recycled_under_load(shared: Log, threads: str) -> None
     options = ["--processes", "3", "--max-requests", "100", *THREADS[threads]]
     with uwsgi(shared, *options) as host, load(host, 6, 0, "close") as calls:
         calls.wait_for(1200)
-        calls.end()
-        host.send(signal.SIGTERM)
-        host.process.wait(20)
-    shared.settle()
-    assert_stored(shared.folder, calls, shared.url)
+        end(host, calls)
+    shared.assert_kept(calls)
