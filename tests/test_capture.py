@@ -212,3 +212,41 @@ def test_outside_of_a_call_everything_is_taken_and_nothing_done() -> None:
     host_side = {"label", "error", "discard"}
     assert host_side <= set(dir(nothing))
     assert host_side <= set(dir(Capture))
+
+
+# --- while it is under way ----------------------------------------------------------------------------
+
+
+def test_what_is_known_so_far() -> None:
+    """Of a call under way the address, labels, errors and the beginning are told; its outcome is open."""
+    capture = Capture("inbound")
+    capture.method, capture.url, capture.host = "GET", "https://shop.example.com/a", "shop.example.com"
+    capture.operation = "orders"
+    capture.label(tenant="acme", environment="test")
+    capture.error("email: invalid")
+    entry = capture.so_far()
+    assert (entry.id, entry.started_at, entry.status) == (capture.id, capture.started_at, "processing")
+    assert (entry.outcome, entry.duration, entry.status_code) == (None, None, None)
+    assert (entry.method, entry.host, entry.operation, entry.tenant) == ("GET", "shop.example.com", "orders", "acme")
+    assert (entry.labels, entry.errors, entry.has_errors) == ({"environment": "test"}, ("email: invalid",), True)
+    assert (entry.request, entry.response) == (None, None)
+    assert capture.labels == {"tenant": "acme", "environment": "test"}
+
+
+def test_so_far_and_in_the_end_it_is_the_same_call() -> None:
+    """What identifies a call and links it to others does not change by its end."""
+    outer, capture = Capture("inbound"), Capture("outbound")
+    capture.inherit(outer)
+    capture.attempt = 2
+    before = capture.so_far()
+    capture.status_code = 200
+    after = capture.finish()
+    for name in ("id", "kind", "transaction_id", "attempt", "parent_id", "trace_id", "started_at", "server_host"):
+        assert getattr(before, name) == getattr(after, name), name
+
+
+def test_the_host_is_not_asked_for_labels_so_far() -> None:
+    """A callable for labels is asked when the call ends, not by another thread in its middle."""
+    capture = Capture("inbound")
+    capture.late_labels = lambda: pytest.fail("asked too early")
+    assert capture.so_far().labels == {}

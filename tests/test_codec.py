@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from integration_logger import codec
 from integration_logger.entry import Entry, Message, Run
 from integration_logger.errors import CodecError
+from integration_logger.health import Health, Loss, Report
 from tests.factories import make_entry, make_in_flight
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -154,3 +155,54 @@ def test_a_body_is_always_shown_as_text(body: bytes, charset: str | None) -> Non
 def test_a_body_is_shown_in_its_own_charset(content_type: str | None, body: bytes, expected: str) -> None:
     """The charset is that of the content type, UTF-8 where it names none."""
     assert codec.body_text(Message(body=body, content_type=content_type)) == expected
+
+
+# --- reports ------------------------------------------------------------------------------------------
+
+
+def make_report(**fields: Any) -> Report:
+    now = datetime(2026, 11, 21, tzinfo=UTC)
+    losses = (Loss(reason="spool full", first=now, last=now, entries=3),)
+    known: dict[str, Any] = {
+        "owner": "0199c0de-0000-7000-8000-000000000001",
+        "host": "web-1",
+        "pid": 7,
+        "started_at": now,
+        "at": now,
+    }
+    return Report(**known | {"health": Health(captured=1, dropped={"spool full": 3}, losses=losses)} | fields)
+
+
+def test_a_report_survives_the_spool() -> None:
+    """Counts, losses, calls in flight and ends come back as they were."""
+    report = make_report(in_flight=(make_in_flight().entry,), ended=(make_entry().id,))
+    assert codec.decode_report(codec.encode(report)) == report
+
+
+def test_reports_and_entries_are_told_apart() -> None:
+    """No entry is taken for a report and none the other way round, by the first byte."""
+    assert codec.is_report(codec.encode(make_report()))
+    assert not codec.is_report(codec.encode(make_entry()))
+    assert not codec.is_report(b"")
+    with pytest.raises(CodecError, match="not an entry"):
+        codec.decode(codec.encode(make_report()))
+    with pytest.raises(CodecError, match="not a report"):
+        codec.decode_report(codec.encode(make_entry()))
+
+
+@given(st.binary(max_size=200))
+def test_what_is_no_report_is_refused(data: bytes) -> None:
+    """Whatever bytes there are, the answer is a report or ``CodecError``."""
+    with pytest.raises(CodecError):
+        codec.decode_report(b"\x8a" + data)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"owner": ""}, {"owner": "a\x00"}, {"owner": "a" * 101}, {"owner": "a\n"}, {"ended": ("x",)},
+     {"ended": ("0199C0DE-0000-7000-8000-00000000000",)}, {"in_flight": (make_in_flight(id="x").entry,)}],
+)  # fmt: skip
+def test_a_report_that_no_store_could_take_is_refused(fields: dict[str, Any]) -> None:
+    """Owners and ids are keys in the store, so only what can be one is read."""
+    with pytest.raises(CodecError, match="not a report"):
+        codec.decode_report(codec.encode(make_report(**fields)))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -170,3 +172,61 @@ def test_a_wrong_variable_is_not_passed_over(name: str, value: str) -> None:
     """A misspelt variable and a wrong value raise."""
     with pytest.raises(ConfigurationError):
         IntegrationLogger.from_env({f"INTEGRATION_LOGGER_{name}": value})
+
+
+# --- who ships ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ship", ["thread", "process", None])
+def test_who_ships(tmp_path: Path, ship: Any) -> None:
+    """A thread, a child or somebody else."""
+    IntegrationLogger(f"sqlite:///{tmp_path}/log.db", ship=ship)
+
+
+@pytest.mark.parametrize("given", [{"store": MemoryStore()}, {"store": "memory:"}, {"spool": None}])
+def test_a_child_needs_a_url_and_a_folder(tmp_path: Path, given: dict[str, Any]) -> None:
+    """What a child cannot be told, or could not see, is refused at once."""
+    given = {"store": f"sqlite:///{tmp_path}/log.db", "ship": "process"} | given
+    with pytest.raises(ConfigurationError, match="process"):
+        IntegrationLogger(given.pop("store"), **given)
+
+
+def test_what_a_child_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The store from the root, as the child is in another folder; the spool; all rules."""
+    monkeypatch.chdir(tmp_path)
+    spool, rules = Spool(tmp_path / "spool"), Retention("3 days", errors="9 days")
+    job = options.read_job("process", "sqlite:///log.db", "name", spool, rules)
+    assert job is not None
+    assert (job.store, job.name, job.folder) == (f"sqlite:///{tmp_path}/log.db", "name", str(tmp_path / "spool"))
+    assert Retention.from_data(job.retention).fingerprint == rules.fingerprint
+    url = "postgresql://u:p@db/log"
+    job = options.read_job(None, url, "name", spool, rules)
+    assert job is not None
+    assert job.store == url
+    assert options.read_job("thread", MemoryStore(), "name", spool, rules) is None
+
+
+@pytest.mark.parametrize("value", [0, 0.5, 86_400])
+def test_announce_after_takes_seconds(value: float) -> None:
+    """From at once to a day."""
+    IntegrationLogger(None, announce_after=value)
+
+
+@pytest.mark.parametrize("value", [-1, 86_401, True, "2", None, float("nan"), float("inf")])
+def test_announce_after_refuses_all_else(value: Any) -> None:
+    """What is no number of seconds in a day is refused."""
+    with pytest.raises(ConfigurationError, match="announce_after takes a number of seconds"):
+        IntegrationLogger(None, announce_after=value)
+
+
+@pytest.mark.parametrize(
+    ("given", "run"),
+    [({}, False), ({b"master": b"true"}, False), ({b"enable-threads": True}, True), ({"enable-threads": b"1"}, True),
+     ({b"threads": b"4"}, True)],
+)  # fmt: skip
+def test_threads_under_uwsgi(monkeypatch: pytest.MonkeyPatch, given: dict[Any, Any], run: bool) -> None:
+    """Threads run there only if it was told so, in text or bytes; everywhere else they do."""
+    monkeypatch.delitem(sys.modules, "uwsgi", raising=False)
+    assert options.threads_run()
+    monkeypatch.setitem(sys.modules, "uwsgi", SimpleNamespace(opt=given))
+    assert options.threads_run() is run

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from integration_logger import ConfigurationError, Entry
+from integration_logger import ConfigurationError, Entry, codec
 from integration_logger.capture import Capture
 from integration_logger.recorder import KNOWN_METHODS, Recorder, bare
 from integration_logger.redaction import Redactor
@@ -214,3 +214,72 @@ def test_a_bare_entry_has_a_method_only_if_it_is_a_known_one(method: str | None)
         capture.method = method
 
     assert finished(change).method == (method if method in KNOWN_METHODS else None)
+
+
+# --- calls under way ----------------------------------------------------------------------------------
+
+
+def test_calls_are_under_way_until_they_are_recorded() -> None:
+    """Each call is known from its begin to its end, also one that is discarded or fails to be recorded."""
+    with log_with() as log:
+        seen: list[int] = []
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            seen.append(len(log.recorder.under_way))
+            if scope["path"] == "/discarded":
+                log.current().discard()
+            await answer(200, (), b"bye")(scope, receive, send)
+
+        for path in ("/", "/discarded"):
+            Server("GET", path).run(log.asgi(app))
+        assert seen == [1, 1]
+        assert log.recorder.under_way == {}
+
+
+def test_what_is_told_of_a_call_under_way_is_redacted() -> None:
+    """Constant labels are put on it, secrets are masked, and nothing is counted as a failure."""
+    with log_with(labels={"environment": "test", "api_key": "c4n4ry-c4n4ry"}) as log:
+        capture = Capture("inbound")
+        capture.url = "https://shop.example.com/?token=c4n4ry-c4n4ry"
+        entry = log.recorder.so_far(capture)
+        assert entry.labels["environment"] == "test"
+        assert "c4n4ry" not in str(codec.to_dict(entry))
+        assert log.recorder.failures == {}
+
+
+def test_a_call_under_way_that_cannot_be_redacted_is_bare() -> None:
+    """Where redaction fails it is told that there is a call, and nothing else; the failure is counted."""
+
+    class Broken:
+        def prepare(self) -> None: ...
+
+        def redact(self, entry: Entry, max_body: int) -> Entry:
+            raise RuntimeError("c4n4ry")
+
+    recorder = Recorder(MemoryQueue(), Broken(), max_body=10)
+    capture = Capture("inbound")
+    capture.url = capture.method = "c4n4ry"
+    entry = recorder.so_far(capture)
+    assert (entry.id, entry.status, entry.errors, entry.has_errors) == (capture.id, "processing", (), False)
+    assert "c4n4ry" not in str(codec.to_dict(entry))
+    assert recorder.failures["redaction_failed"] == 1
+
+
+def test_a_forked_child_has_no_calls_under_way() -> None:
+    """Calls, counts and losses are the parent's."""
+    recorder = Recorder(Full(), REDACTOR, max_body=10)
+    capture = Capture("inbound")
+    recorder.record(capture)
+    recorder.under_way[capture.id] = capture
+    recorder.begin_anew()
+    assert recorder.under_way == {}
+    assert (recorder.captured, recorder.dropped, recorder.losses) == (0, {}, ())
+
+
+def test_losses_of_one_reason_are_told_together() -> None:
+    """A stretch of losses is one, with its first and last time and its number."""
+    recorder = Recorder(Full(), REDACTOR, max_body=10)
+    for _ in range(5):
+        recorder.record(Capture("inbound"))
+    assert [loss.entries for loss in recorder.losses] == [5]
+    assert recorder.losses[0].first <= recorder.losses[0].last
