@@ -23,8 +23,7 @@ from integration_logger import IntegrationLogger
 from integration_logger.capture import Capture
 from integration_logger.errors import StoreError
 from integration_logger.query import ALL, EVERYTHING, Query, Scope
-from integration_logger.stores.sql import SQLStore
-from integration_logger.stores.sql import postgresql as dialect
+from integration_logger.stores.sql import SQLStore, sessions
 from tests import postgresql
 from tests.deadlines import eventually
 from tests.factories import EPOCH, make_entry, make_in_flight
@@ -319,7 +318,7 @@ def test_a_read_only_database_is_waited_for(store: SQLStore, url: str) -> None:
 
 def test_a_lock_is_not_waited_for_for_ever(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """After a while the batch is given back."""
-    monkeypatch.setattr(dialect, "LOCK", 0.1)
+    monkeypatch.setattr(sessions, "LOCK", 0.1)
     with closing(SQLStore(url)) as store, psycopg.connect(url) as other:
         other.execute("LOCK TABLE integration_log_counter")
         assert "lock timeout" in str(refused(lambda: store.write([make_entry()])))
@@ -385,10 +384,10 @@ def test_a_restarted_server_is_used_again(own: postgresql.Server) -> None:
 @pytest.mark.usefixtures("quiet")
 def test_a_suspended_server_is_noticed(own: postgresql.Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """It keeps its connections and answers nobody: that ends after a while, and goes on when it is back."""
-    monkeypatch.setattr(dialect, "CONNECT", 1)
+    monkeypatch.setattr(sessions, "CONNECT", 1)
     with closing(SQLStore(own.url())) as store:
         store.open()
-        monkeypatch.setattr(dialect, "ANSWER", 0.5)
+        monkeypatch.setattr(sessions, "ANSWER", 0.5)
 
         def ask() -> None:
             with store._database.read() as connection:

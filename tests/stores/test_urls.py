@@ -30,6 +30,7 @@ def test_a_store_is_taken_as_it_is() -> None:
     [
         ("postgresql://u:p@h@h/db", "%40"),
         ("postgresql://u:p/p@h/db", "%2F"),
+        ("postgresql://u:p@[::1/db", "cannot be read"),
         ("postgresql://h/db?nothing=1", "postgresql://user:password@host:5432/database"),
         ("mongodb://h", "memory, postgres, postgresql, sqlite"),
         ("log.db", "sqlite:///"),
@@ -51,7 +52,8 @@ def test_postgresql_is_written_as_hosts_write_it(url: str) -> None:
 
 def test_a_missing_driver_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """With what to install."""
-    monkeypatch.delitem(sys.modules, "integration_logger.stores.sql.postgresql", raising=False)
+    for name in ("postgresql", "sessions"):
+        monkeypatch.delitem(sys.modules, f"integration_logger.stores.sql.{name}", raising=False)
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(ConfigurationError, match=r"pip install 'integration-logger\[postgresql\]'"):
         store_from_url("postgresql://u:p@h/db")

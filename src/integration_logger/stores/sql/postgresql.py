@@ -1,39 +1,27 @@
-"""What the SQL store must know about PostgreSQL: connections, transactions, the next ``seq``, the clock, errors."""
+"""What the SQL store must know about PostgreSQL: transactions, the next ``seq``, the clock, the tables."""
 
 from __future__ import annotations
 
-import os
-import re
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import cache
-from typing import Any, Final, TypeVar, cast
-from urllib.parse import urlsplit
+from typing import Any, Final, cast
 from weakref import WeakSet
 
 import psycopg
-from psycopg.abc import PQGen
-from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import Connection, Dialect, Engine, Select, Table, create_engine, event
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from integration_logger.errors import ConfigurationError, StoreError
+from integration_logger.errors import StoreError
 from integration_logger.forks import in_child
 from integration_logger.stores import safe_url
+from integration_logger.stores.sql import sessions
 from integration_logger.stores.sql.blocks import unfinished
 from integration_logger.stores.sql.database import Row
 from integration_logger.stores.sql.footprint import estimate
 from integration_logger.stores.sql.schema import counter, entries, metadata, payloads
-
-CONNECT: Final = 5  # seconds to wait for a connection
-LOCK: Final = 10  # for another writer
-STATEMENT: Final = 30  # for the end of a statement
-ANSWER: Final = (
-    40  # for any answer at all: a server that was suspended keeps its connections, and no timeout of its own
-)
-IDLE: Final = 60  # that a transaction may be idle: the process is suspended, and others wait for its lock
+from integration_logger.stores.sql.sessions import Session, connect, give_up_inherited, read_options, store_error
 
 _READ: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _WRITE: Final = f"BEGIN; SELECT seq FROM {counter.name} FOR UPDATE"  # noqa: S608 - our name
@@ -44,8 +32,6 @@ _WORTH_IT: Final = (
     " WHERE relname = ANY(%s) AND relid = to_regclass(relname) AND n_dead_tup > 1000 + n_live_tup / 20"
 )
 _TYPES: Final = {"BIGINT": "int8", "TEXT": "text", "BYTEA": "bytea", "BOOLEAN": "bool", "INTEGER": "int4"}
-
-T = TypeVar("T")
 
 
 class PostgreSQL:
@@ -77,22 +63,15 @@ class PostgreSQL:
             "postgresql+psycopg://",
             creator=self._connect,
             pool_pre_ping=True,
-            pool_timeout=LOCK,
+            pool_timeout=sessions.LOCK,
             use_native_hstore=False,
             hide_parameters=True,  # the host may log what SQLAlchemy does
         )
         event.listen(engine, "begin", _begin_transaction)
         return engine
 
-    def _connect(self) -> psycopg.Connection[Any]:
-        connection = _Connection.connect(**self._options, autocommit=True, prepare_threshold=None)
-        _connections.add(connection)
-        connection.execute(
-            "SELECT set_config('statement_timeout', %s, false), set_config('lock_timeout', %s, false),"
-            " set_config('idle_in_transaction_session_timeout', %s, false)",
-            [f"{seconds}s" for seconds in (STATEMENT, LOCK, IDLE)],
-        )
-        return connection
+    def _connect(self) -> Session:
+        return connect(self._options)
 
     def create(self) -> None:
         """Create nothing, for databases are made by who runs the server; refuse one that cannot hold every text."""
@@ -193,77 +172,13 @@ class PostgreSQL:
         try:
             yield
         except DBAPIError as error:
-            raise self._error(cast(Exception, error.orig)) from None
+            raise store_error(cast(Exception, error.orig), self._options) from None
         except (SQLAlchemyError, psycopg.Error) as error:
-            raise self._error(error) from None
-
-    def _error(self, error: Exception) -> StoreError:
-        code = error.sqlstate if isinstance(error, psycopg.Error) else None
-        if isinstance(error, psycopg.Error) and code is not None:
-            refused = code[:2] in _DATA_CLASSES
-            # what is refused is quoted: only the kind of error may be told
-            text = f"{type(error).__name__} ({code})" if refused else f"{error.diag.message_primary} ({code})"
-            return StoreError(text, data_error=refused)
-        text = str(error)
-        for secret in ("password", "sslpassword"):
-            if hidden := self._options.get(secret):
-                text = text.replace(hidden, "***")
-        return StoreError(text, data_error=isinstance(error, psycopg.DataError))
+            raise store_error(error, self._options) from None
 
 
-_DATA_CLASSES: Final = ("22", "23", "54")
-"""Of error codes: values that do not fit, that a constraint refuses, that are too large."""
-
-
-def read_options(url: str) -> dict[str, Any]:
-    """Return what the driver takes; the URL is one of libpq's, and may say anything that those can."""
-    plain = re.sub(r"^postgres(ql)?(\+\w+)?:", "postgresql:", url)
-    try:
-        given = conninfo_to_dict(plain)
-    except psycopg.Error:
-        given = {}
-    parts = urlsplit(plain)
-    if not given or "@" in parts.path or "@" in str(given.get("host", "")):
-        raise ConfigurationError(
-            f"{safe_url(url)!r} cannot be read: write postgresql://user:password@host:5432/database, "
-            "with %40 for @, %3A for :, %2F for / and %3F for ? in each of the words"
-        )
-    ours = {
-        "connect_timeout": CONNECT,
-        "application_name": "integration-logger",
-        "keepalives_idle": 10,
-        "keepalives_interval": 5,
-        "keepalives_count": 3,
-        "tcp_user_timeout": 15_000,
-    }
-    return {**ours, **given, "client_encoding": "utf8"}
-
-
-class _Connection(psycopg.Connection[Any]):
-    """A connection that does not wait for ever: one to a suspended server looks as if all were well."""
-
-    def __del__(self, *_: object) -> None:
-        """Say nothing: connections of the pool end with the process, and inherited ones are the parent's."""
-
-    def wait(self, gen: PQGen[T], *args: Any, **options: Any) -> T:
-        return super().wait(self._impatient(gen), *args, **options)
-
-    def _impatient(self, gen: PQGen[T]) -> PQGen[T]:
-        deadline = time.monotonic() + ANSWER
-        try:
-            wanted = next(gen)
-            while True:
-                ready = yield wanted
-                if not ready and time.monotonic() > deadline:
-                    self.pgconn.finish()
-                    raise psycopg.OperationalError(f"the server has not answered for {ANSWER} s")
-                wanted = gen.send(ready)
-        except StopIteration as end:
-            return cast(T, end.value)
-
-
-def _driver(connection: Connection) -> psycopg.Connection[Any]:
-    return cast(psycopg.Connection[Any], connection.connection.driver_connection)
+def _driver(connection: Connection) -> Session:
+    return cast(Session, connection.connection.driver_connection)
 
 
 def _begin_transaction(connection: Connection) -> None:
@@ -303,25 +218,10 @@ def _upsert_text(table: Table, add: tuple[str, ...]) -> tuple[str, tuple[int, ..
 
 
 _databases: WeakSet[PostgreSQL] = WeakSet()
-_connections: WeakSet[_Connection] = WeakSet()
-_inherited: Final[list[_Connection]] = []
-"""Connections of the parent, never let go of in its forked children: that would close what they no longer have."""
 
 
 def _after_fork() -> None:
-    """In a forked child: begin anew, and leave its sessions to the parent.
-
-    Their sockets are given up, because a session ends with the last process that has its socket: if the parent were
-    killed in a transaction, the locks would outlive it. Nobody is told, and the numbers of the sockets stay taken,
-    so that nothing can be written into something else by what still believes in them.
-    """
-    null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-    for connection in [*_connections]:
-        _inherited.append(connection)
-        with suppress(psycopg.Error):
-            os.dup2(null, connection.fileno(), inheritable=False)
-    os.close(null)
-    _connections.clear()
+    give_up_inherited()
     for database in [*_databases]:
         database._begin()
 
