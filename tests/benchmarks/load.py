@@ -109,6 +109,7 @@ async def put_load(port: int, seconds: float, rate: float = 0) -> dict[str, obje
     await asyncio.wait_for(asyncio.gather(*(connection.done for connection in connections)), seconds + _PATIENCE)
     return {
         "seconds": perf_counter() - began,
+        "ended": perf_counter(),
         "refused": sum(connection.refused for connection in connections),
         "latencies": [latency for connection in connections for latency in connection.latencies],
     }

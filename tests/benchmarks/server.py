@@ -1,4 +1,4 @@
-"""A uvicorn server of one worker on one core, for the load benchmark: ``server.py VARIANT FOLDER``.
+"""A uvicorn server of one worker on one core, for the load benchmark: ``server.py VARIANT FOLDER [STORE]``.
 
 Prints its port. Each line on its standard input asks for what is stored so far, the last one ends it.
 """
@@ -27,11 +27,11 @@ SHIPPED = {"unshipped": None, "thread": "thread", "process": "process"}
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
-def main(variant: str, folder: str) -> None:
+def main(variant: str, folder: str, store: str | None = None) -> None:
     """Serve until the standard input ends."""
     pin(0)
     logging.disable(logging.ERROR)
-    app, log = _make(variant, folder)
+    app, log = _make(variant, folder, store or f"sqlite:///{folder}/log.db")
     listening = socket.create_server((HOST, 0), backlog=64)
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # asyncio does so only for its own sockets
     lifespan = "on" if variant == "radar" else "off"
@@ -44,9 +44,9 @@ def main(variant: str, folder: str) -> None:
         log.close()
 
 
-def _make(variant: str, folder: str) -> tuple[App, IntegrationLogger | None]:
+def _make(variant: str, folder: str, store: str) -> tuple[App, IntegrationLogger | None]:
     if variant in SHIPPED:
-        log = IntegrationLogger(f"sqlite:///{folder}/log.db", ship=SHIPPED[variant])
+        log = IntegrationLogger(store, spool=Path(folder, "spool"), ship=SHIPPED[variant])
         return log.asgi(make_app(SIZE)), log
     if variant == "bare":
         return make_app(SIZE), None
@@ -55,10 +55,9 @@ def _make(variant: str, folder: str) -> tuple[App, IntegrationLogger | None]:
 
 def _answer(server: uvicorn.Server, log: IntegrationLogger | None) -> None:
     for line in sys.stdin:
-        began = perf_counter()
         if line.strip() == "flush" and log is not None:
             log.flush(300)
-        figures: dict[str, Any] = {"cpu": process_time(), "flushed_in": perf_counter() - began, "child_cpu": 0.0}
+        figures: dict[str, Any] = {"cpu": process_time(), "at": perf_counter(), "child_cpu": 0.0}
         if log is not None:
             figures |= {"captured": log.health().captured, "lost": sum(log.health().dropped.values())}
             figures |= {"stored": _stored(log), "child_cpu": sum(map(_child_cpu, _children()))}
