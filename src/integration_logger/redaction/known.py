@@ -19,13 +19,18 @@ SHORTEST: Final = 8
 
 def known(values: Iterable[str]) -> tuple[Shape, ...]:
     """Return the shape of these values, or nothing for none."""
-    if isinstance(values, str) or not isinstance(values, Iterable):
-        raise ConfigurationError(f"Redactor: values takes a list of texts, not one {type(values).__name__}")
-    texts = {form for value in values for form in forms(_checked(value))}
+    texts = {form for value in checked(values) for form in forms(value)}
     if not texts:
         return ()
     pattern = "|".join(re.escape(text) for text in sorted(texts, key=len, reverse=True))
     return (Shape("known value", f"(?:{pattern})", re.compile(f"({pattern})".encode())),)
+
+
+def checked(values: object) -> list[str]:
+    """Return the values if they are a list of texts that are long enough."""
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise ConfigurationError(f"Redactor: values takes a list of texts, not one {type(values).__name__}")
+    return [_checked(value) for value in values]
 
 
 def _checked(value: object) -> str:

@@ -15,6 +15,7 @@ from msgspec.structs import force_setattr
 
 from integration_logger.entry import Entry, Message
 from integration_logger.redaction import bodies, forms, headers, pairs, routes
+from integration_logger.redaction.asked import Asked
 from integration_logger.redaction.edits import MASK, Edit, apply, fresh
 from integration_logger.redaction.known import known
 from integration_logger.redaction.names import Keep
@@ -34,7 +35,8 @@ _SMALL: Final = 4096  # bytes; bodies up to this size are scanned in one go with
 class Redactor:
     """Masks what must not be kept, by the names and by the shapes of values.
 
-    ``values`` are the host's own secrets: masked wherever they occur, in base64 and in URLs too. ``names`` are
+    ``values`` are the host's own secrets, or a function that is asked for them once a minute: masked wherever they
+    occur, in base64 and in URLs too. ``names`` are
     further names whose values are masked; ``keep`` are names whose values stay although they end in a sensitive
     word, or a function that is asked for each such name. How names are written does not matter: ``api_key``,
     ``apiKey`` and ``X-Api-Key`` are one. ``paths`` are places whose value is masked whatever its name:
@@ -45,26 +47,34 @@ class Redactor:
     def __init__(
         self,
         *,
-        values: Iterable[str] = (),
+        values: Iterable[str] | Callable[[], Iterable[str]] = (),
         names: Iterable[str] = (),
         keep: Keep = (),
         paths: Iterable[str] = (),
         emails: bool = False,
         ibans: bool = False,
     ) -> None:
-        shapes = (*known(values), *([EMAIL] if emails else []), *([IBAN] if ibans else []))
-        self._rules = Rules(names, keep, shapes, paths)
+        options = (*([EMAIL] if emails else []), *([IBAN] if ibans else []))
+
+        def make(values: Iterable[str]) -> Rules:
+            return Rules(names, keep, (*known(values), *options), paths)
+
+        self._asked = Asked(values, make) if callable(values) else None
+        self._rules = make(() if callable(values) else values)
         self._usual = lru_cache(1024)(self._noted)
 
     def prepare(self) -> None:
         """Begin to compile what is looked for, in a thread; until that is done, masking is slower."""
-        self._rules.prepare()
+        (self._rules if self._asked is None else self._asked.rules()).prepare()
 
     def redact(self, entry: Entry, max_body: int) -> Entry:
         """Return the entry with every secret masked and its bodies cut to ``max_body`` bytes.
 
         Raises whatever goes wrong: of an entry that could not be redacted nothing may be kept.
         """
+        if self._asked is not None and (rules := self._asked.rules()) is not self._rules:
+            self._rules = rules
+            self._usual.cache_clear()
         masking = _Masking(self._rules, max_body)
         masking.entry(entry)
         if masking.places:
