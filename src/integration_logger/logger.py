@@ -35,7 +35,7 @@ from integration_logger.shipping.child import ShippingChild
 from integration_logger.shipping.keeper import Keeper
 from integration_logger.shipping.reporter import Reporter
 from integration_logger.shipping.shipper import Shipper
-from integration_logger.spool.folders import write_rules
+from integration_logger.spool.folders import read_trouble, write_rules
 from integration_logger.spool.memory_queue import MemoryQueue
 from integration_logger.spool.writer import RETRY_SECONDS, Spool
 from integration_logger.stores.base import Store
@@ -297,7 +297,7 @@ class IntegrationLogger:
             redaction_failed=recorder.failures["redaction_failed"],
             labels_failed=recorder.failures["labels_failed"],
             durable=writer is not None and writer.durable,
-            problems=tuple(self._problems()),
+            problems=tuple(dict.fromkeys(self._problems())),
         )
 
     def _problems(self) -> Iterator[str]:
@@ -307,6 +307,8 @@ class IntegrationLogger:
             child = background.keeper and background.keeper.child
             troubles += [background.shipping, background.purging, *([child.trouble] if child else [])]
         yield from (trouble.text for trouble in troubles if trouble.text is not None)
+        if writer is not None and not self._active_shipper.has_folder and (text := read_trouble(writer.folder)):
+            yield text
         if newer := len(self._active_shipper.newer):
             yield f"segments of the spool that a newer version wrote, and only that can ship: {newer}"
 

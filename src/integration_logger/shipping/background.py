@@ -9,6 +9,7 @@ from integration_logger.shipping.housekeeping import PURGE_EVERY, Housekeeping
 from integration_logger.shipping.keeper import Keeper
 from integration_logger.shipping.shipper import INTERVAL, LONGEST_PAUSE, Shipper
 from integration_logger.shipping.threads import Worker
+from integration_logger.spool.folders import note_trouble
 from integration_logger.trouble import Trouble, describe
 
 
@@ -21,6 +22,8 @@ class Background:
         self.shipper = shipper
         self.keeper = keeper
         self._pause = INTERVAL
+        self._told: str | None = ""
+        """The trouble that was noted in the folder; at first nobody knows what a former shipper has left there."""
         self._ends_at = monotonic()
         self._threads = threads
         self._keeping = [Worker("keeper", keeper.keep)] if keeper and threads else []
@@ -65,11 +68,20 @@ class Background:
             if shipper is not None:
                 shipper.counts["shipping_errors"] += 1
             self.shipping.warn("shipping to the store failed, entries wait on the spool: %s", text)
+            self._tell(text)
             self._pause = min(self._pause * 2, LONGEST_PAUSE)
             return self._pause
         self.shipping.end()
+        self._tell(None)
         self._pause = INTERVAL
         return 0 if shipper is not None and shipper.more else INTERVAL
+
+    def _tell(self, trouble: str | None) -> None:
+        """Leave word for the processes that this one ships for: they cannot see what is wrong here."""
+        shipper = self.shipper
+        if shipper is not None and shipper.folder is not None and shipper.has_folder and trouble != self._told:
+            note_trouble(shipper.folder, trouble)
+            self._told = trouble
 
     def _ship_last(self) -> None:
         """Ship what was just given up, here and by processes that have gone, unless the store is known to be away."""

@@ -169,6 +169,7 @@ class Shipper:
         shipped = 0
         failure: OSError | None = None
         self._close_others(present)
+        self.newer.intersection_update(present)
         left = self._left or sorted({*present, *self._readers} - self.newer, key=attrgetter("name"), reverse=True)
         try:
             while left:

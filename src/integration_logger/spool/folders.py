@@ -15,6 +15,7 @@ from integration_logger.spool.aside import write_private
 from integration_logger.spool.segments import POSITION, SEGMENT, UNNAMED
 
 MANIFEST: Final = "manifest.json"
+TROUBLE: Final = "ship.trouble"
 RULES: Final = "retention.json"
 JOB: Final = ".job"
 """What a child that ships is told, until it has read it."""
@@ -78,6 +79,21 @@ def read_rules(folder: Path) -> bytes | None:
         return (folder / RULES).read_bytes()
     except OSError:
         return None
+
+
+def note_trouble(folder: Path, text: str | None) -> None:
+    """Let every process of the folder know why nothing is shipped, or that all is well again."""
+    with suppress(OSError):
+        (folder / TROUBLE).unlink(missing_ok=True)
+        if text is not None:
+            write_private(folder / TROUBLE, text.encode())
+
+
+def read_trouble(folder: Path) -> str | None:
+    """Return why nothing is shipped, as the shipper of the folder has noted it; None while all is well."""
+    with suppress(OSError):
+        return (folder / TROUBLE).read_text("utf-8", "replace") or None
+    return None
 
 
 def folder_bytes(folder: Path) -> int:
