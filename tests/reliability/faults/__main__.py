@@ -11,7 +11,10 @@ from tests.reliability.faults import FAULTS
 from tests.reliability.faults.run import Fault, Result, load_of_machine, run
 from tests.reliability.faults.world import Ship
 
-COLUMNS = "| fault | store | ships | requests | as without us | p99 ms | bare p99 ms | ratio | lost | twice | dropped | destroyed | arrived after s |"
+COLUMNS = (
+    "| fault | store | ships | requests | as without us | p99 ms | bare p99 ms | ratio | lost | twice | dropped"
+    " | destroyed | arrived after s |"
+)
 
 
 def main() -> None:

@@ -26,7 +26,8 @@ def _call(
     target: bytes = b"/echo", headers: bytes = b"", body: bytes = _JSON, kind: bytes = b"application/json"
 ) -> bytes:
     return (
-        b"POST %s HTTP/1.1\r\nHost: shop.example.com\r\nContent-Type: %s\r\nContent-Length: %d\r\n%sx-call-id: %%s\r\n\r\n"
+        b"POST %s HTTP/1.1\r\nHost: shop.example.com\r\nContent-Type: %s\r\nContent-Length: %d\r\n"
+        b"%sx-call-id: %%s\r\n\r\n"
         % (target.replace(b"%", b"%%"), kind, len(body), headers.replace(b"%", b"%%"))
         + body.replace(b"%", b"%%")
     )  # fmt: skip

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import struct
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -18,9 +20,8 @@ from tests.reliability.faults.of_the_store import repeated
 from tests.reliability.faults.run import Fault
 from tests.reliability.faults.world import PYTHON, World, answers
 
-FAKETIME: Final = ("/usr/lib/*/faketime/libfaketime.so.1", "/usr/local/lib/faketime/libfaketime.so.1")
 PAUSE: Final = 1.0
-"""Seconds for which a process stands still before it goes on; a minute in a long run."""
+"""Seconds until the clock jumps."""
 
 _RECORDS_NOTHING: Final = """
 import sys
@@ -105,39 +106,44 @@ def other_shippers(world: World) -> Iterator[None]:
                 other.kill()
 
 
-def clock_jumps(offset: str) -> Callable[[World], AbstractContextManager[None]]:
+def clock_jumps(hours: int) -> Callable[[World], AbstractContextManager[None]]:
     """The clock of the host and of its child jumps there, and in the end back."""
 
     @contextmanager
     def inject(world: World) -> Iterator[None]:
-        clock = world.folder / "clock"
-        clock.write_text("+0")
-        world.environ |= {
-            "LD_PRELOAD": _faketime(), "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1",
-        }  # fmt: skip
-        thread = threading.Timer(PAUSE, clock.write_text, [offset])
-        thread.start()
+        shift = world.folder / "clock"
+        shift.write_bytes(struct.pack("q", 0))
+        world.environ |= {"LD_PRELOAD": str(_preloaded(world.folder)), "CLOCK_SHIFT": str(shift)}
+        timer = threading.Timer(PAUSE, _overwrite, [shift, struct.pack("q", 3600 * hours)])
+        timer.start()
         yield
-        thread.join()
-        clock.write_text("+0")
+        timer.join()
+        _overwrite(shift, struct.pack("q", 0))
 
     return inject
 
 
-def _faketime() -> str:
-    found = [path for pattern in FAKETIME for path in Path("/").glob(pattern.lstrip("/"))]
-    if not found:
-        pytest.skip("no libfaketime: install it to let the clock jump")
-    return str(found[0])
+def _overwrite(path: Path, data: bytes) -> None:
+    with path.open("r+b") as file:  # the same file: the host has it in its memory
+        file.write(data)
+
+
+def _preloaded(folder: Path) -> Path:
+    """Return the clock that a process is started with."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("no C compiler, which makes the clock that jumps")
+    made = folder / "clock.so"
+    subprocess.run([compiler, "-O2", "-shared", "-fPIC", "-o", made, Path(__file__).with_name("clock.c")], check=True)
+    return made
 
 
 FAULTS: Final = [
     Fault(name="no fault", inject=lambda _: nullcontext(), told_after=None),
     Fault(name="poison", inject=lambda _: nullcontext(), poison=True, told_after=None),
     Fault(name="other shippers", inject=other_shippers, told_after=None),
-    Fault(name="clock five hours on", inject=clock_jumps("+5h"), from_start=True, told_after=None),
-    Fault(name="clock five hours back", inject=clock_jumps("-5h"), from_start=True, told_after=None),
+    Fault(name="clock five hours on", inject=clock_jumps(5), from_start=True, told_after=None),
+    Fault(name="clock five hours back", inject=clock_jumps(-5), from_start=True, told_after=None),
     Fault(name="host terminated", inject=restarted(signal.SIGTERM), away=True, told_after=None),
     Fault(name="host killed", inject=restarted(signal.SIGKILL), away=True, told_after=None),
     Fault(name="host stands still", inject=stopped, away=True, told_after=None),

@@ -15,14 +15,16 @@ from time import monotonic
 from typing import Final
 
 from integration_logger import codec
-from integration_logger.ids import new_id
 from integration_logger.spool.segments import POSITION, Segment, frame, segments
+from integration_logger.stores import open_store
 from tests.deadlines import eventually
 from tests.reliability.faults.of_the_store import fill, locked
 from tests.reliability.faults.run import Fault
 from tests.reliability.faults.world import World, answers, mount
 
 FLIPS: Final = 20
+SMALL: Final = 2 * 1024**2
+"""Bytes of a spool whose segments are soon full, and then left for new ones."""
 
 
 @contextmanager
@@ -48,7 +50,6 @@ def disk_fills(world: World) -> Iterator[None]:
 @contextmanager
 def full(world: World) -> Iterator[None]:
     """The store is away, and the spool may not grow any more."""
-    world.max_bytes = 128 * 1024
     with locked_if_sqlite(world):
         yield
 
@@ -56,8 +57,6 @@ def full(world: World) -> Iterator[None]:
 @contextmanager
 def locked_if_sqlite(world: World) -> Iterator[None]:
     """The store takes nothing, from before the host starts."""
-    from integration_logger.stores import open_store
-
     open_store(world.store).close()
     if world.server is None:
         with locked(world):
@@ -100,7 +99,7 @@ def newer_version(world: World) -> Iterator[None]:
     segment.file.close()
     yield
     assert segment.path.exists()
-    eventually(lambda: (remove(segment.path), True)[1])
+    remove(segment.path)
 
 
 def remove(path: Path) -> None:
@@ -182,15 +181,15 @@ def tidied(world: World) -> Iterator[None]:
 FAULTS: Final = [
     Fault(name="disk of the spool full", inject=disk_full, from_start=True),
     Fault(name="disk of the spool fills up", inject=disk_fills, from_start=True, store="sqlite"),
-    Fault(name="spool full", inject=full, from_start=True, drops="spool full"),
+    Fault(name="spool full", inject=full, from_start=True, drops="spool full", max_bytes=128 * 1024),
     Fault(name="spool read-only", inject=read_only, privileged=False, told_after=40),
     Fault(name="spool never writable", inject=never_writable, from_start=True, privileged=False),
     Fault(name="spool deleted", inject=deleted, told_after=None),
     Fault(name="lock and manifest deleted", inject=tidied, told_after=None),
     Fault(name="segment of a newer version", inject=newer_version),
     Fault(name="positions damaged", inject=positions_damaged, away=True, told_after=None),
-    Fault(name="bytes changed, writer alive", inject=damaged(flip, dead=False), told_after=None),
+    Fault(name="bytes changed, writer alive", inject=damaged(flip, dead=False), told_after=None, max_bytes=SMALL),
     Fault(name="bytes changed, writer dead", inject=damaged(flip, dead=True), told_after=None, away=True),
-    Fault(name="segments cut, writer alive", inject=damaged(truncate, dead=False), told_after=None),
+    Fault(name="segments cut, writer alive", inject=damaged(truncate, dead=False), told_after=None, max_bytes=SMALL),
     Fault(name="segments cut, writer dead", inject=damaged(truncate, dead=True), told_after=None, away=True),
 ]

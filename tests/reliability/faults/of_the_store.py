@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
 from time import monotonic
 from typing import Final
@@ -168,7 +168,7 @@ def read_only(world: World) -> Iterator[None]:
 # --- PostgreSQL ---------------------------------------------------------------------------------------
 
 
-def stopped(how: signal.Signals) -> Callable[[World], object]:
+def stopped(how: signal.Signals) -> Callable[[World], AbstractContextManager[None]]:
     """The server ends, and is started again."""
 
     @contextmanager

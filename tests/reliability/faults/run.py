@@ -14,7 +14,6 @@ import msgspec
 from integration_logger.health import Health
 from tests.deadlines import eventually
 from tests.postgresql import Server
-from tests.reliability.faults.host import Settings
 from tests.reliability.faults.world import Call, Calls, Ship, World, answers, calls, wait_until, world
 
 ARRIVES_WITHIN: Final = 45.0
@@ -38,6 +37,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     poison: bool = False
     told_after: float | None = 1.5
     """Seconds after which the log says that something is wrong; None: it need not."""
+    max_bytes: int = 1024**3
+    """Of the spool; an eighth is a segment."""
     away: bool = False
     """The host itself is away for a while: its calls may break off, but those that were answered count."""
     drops: str | None = None
@@ -77,6 +78,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 def run(fault: Fault, ship: Ship, server: Server | None, *, seconds: float, rate: float, bare: float = 1.0) -> Result:
     """Have a fault happen to a new world for so many seconds."""
     with world(ship, server, privileged=fault.privileged) as made:
+        made.max_bytes = fault.max_bytes
         words = ("poison",) if fault.poison else ()
         reference = _bare_calls(made, rate, bare, words)
         with calls(made.port, rate, *words) as load:
