@@ -74,10 +74,10 @@ def said(process: subprocess.Popen[str], output: Path) -> str:
 
 @contextmanager
 def gunicorn(log: Log, *options: str, app: str = "wsgi()") -> Iterator[Host]:
-    """Run the host under gunicorn."""
+    """Run the host under gunicorn, whose workers may miss the signal to end while they boot: it ends those soon."""
     command = [sys.executable, "-X", "faulthandler", "-m", "gunicorn", f"tests.reliability.host:{app}"]
     with serving(
-        log, *command, "--bind", "127.0.0.1:0", "--log-level", "info", *options,
+        log, *command, "--bind", "127.0.0.1:0", "--log-level", "info", "--graceful-timeout", "5", *options,
         announces=r"Listening at: http://127.0.0.1:(\d+)",
     ) as host:  # fmt: skip
         yield host
