@@ -53,7 +53,10 @@ from tests.viewer.server import new_entry
             {"status_code": 200, "status": "failed", "error_type": "exception", "errors": ("OSError: gone",)},
             "We answered 200 OK, then it broke: OSError: gone",
         ),
-        ({"status_code": None, "error_type": "abandoned"}, "The process that carried it ended before the call did."),
+        (
+            {"status_code": None, "error_type": "abandoned"},
+            "Abandoned: the process went away before the call ended. How far it got is not known.",
+        ),
         (
             {"kind": "script", "status_code": None, "error_type": "script", "errors": ("ValueError: x",)},
             "The script failed: ValueError: x",

@@ -88,11 +88,21 @@ def half(entry: Entry, name: str, message: Message | None, base: str) -> Half:
         about=_about(message) if message else "",
         notes=_notes(entry, message) if message else [],
         headers=[(chips(n), chips(v, reasons.get(n.lower()))) for n, v in message.headers] if message else [],
-        no_headers="There was no answer." if name == "response" and message is None else "None were kept.",
+        no_headers=_no_headers(entry, name, message),
         pretty=pretty(raw, message.content_type, reasons) if raw and message else None,
         raw=None if raw is None else chips(raw),
         curl=curl(entry) if name == "request" else None,
     )
+
+
+def _no_headers(entry: Entry, name: str, message: Message | None) -> str:
+    if message is not None:
+        return "None were kept."
+    if entry.status == "processing":
+        return "Headers and body are shown when the call has ended."
+    if entry.error_type == "abandoned":
+        return "None were kept: they are stored when a call ends, and the end of this one was not seen."
+    return "There was no answer." if name == "response" else "None were kept."
 
 
 def _about(message: Message) -> str:

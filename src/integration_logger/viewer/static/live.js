@@ -4,6 +4,7 @@
 import { fill, newRow } from "./rows.js";
 import { Stream } from "./stream.js";
 import { entryHref } from "./address.js";
+import { showEntry } from "./pane.js";
 
 const MOST_ROWS = 300; // lines kept in the page, and entries held back
 const PACE = 100; // milliseconds between two changes of the list
@@ -174,4 +175,6 @@ function showInFlight(entries) {
   });
   list.replaceChildren(...rows);
   if (rows.length) byId("empty")?.remove();
+  const chosen = document.querySelector("#pane:has(.pane-status .is-open)")?.dataset.id;
+  if (present.has(chosen) && !entries.some((entry) => entry.id === chosen)) showEntry(chosen); // it has ended
 }
