@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from integration_logger import IntegrationLogger
-from integration_logger.codec import decode
+from integration_logger.codec import decode, is_report
 from integration_logger.entry import Entry
 from integration_logger.redaction import Redactor
 from integration_logger.spool.segments import SegmentReader, segments
@@ -127,7 +127,7 @@ def spooled(folder: Path) -> list[Entry]:
     entries = []
     for path in segments(folder):
         reader = SegmentReader(path)
-        entries += [decode(frame.payload) for frame in reader.read(1000)]
+        entries += [decode(frame.payload) for frame in reader.read(1000) if not is_report(frame.payload)]
         reader.close()
     return entries
 

@@ -11,12 +11,10 @@ from wsgiref.util import FileWrapper
 import pytest
 
 from integration_logger import IntegrationLogger
-from integration_logger.codec import decode, is_report
-from integration_logger.entry import Entry
 from integration_logger.redaction import Redactor
 from integration_logger.testing import RecordingLogger
 from tests.adapters.gateway import TEXT, App, Gateway, Headers
-from tests.spools import on_spool
+from tests.adapters.test_asgi_completion import spooled
 
 EMPTY: Headers = ()
 
@@ -60,10 +58,6 @@ def script(case: str, *, generator: bool = False) -> App:
         yield from app(environ, start_response)
 
     return generated if generator else app
-
-
-def spooled(folder: Path) -> list[Entry]:
-    return [decode(payload) for payload in on_spool(folder) if not is_report(payload)]
 
 
 @pytest.mark.parametrize("generator", [False, True], ids=["list", "generator"])
