@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -14,8 +15,11 @@ from typing import Any
 
 import pytest
 
-from integration_logger import IntegrationLogger, Redactor, Spool
+from integration_logger import IntegrationLogger, Redactor, Retention, Spool, codec
+from integration_logger.capture import Capture
 from integration_logger.errors import StoreError
+from integration_logger.query import EVERYTHING, Query
+from integration_logger.spool.folders import read_rules
 from integration_logger.spool.segments import segments
 from integration_logger.stores import open_store
 from integration_logger.stores.base import Store
@@ -289,3 +293,158 @@ def test_several_loggers_in_one_process(tmp_path: Path, logger: Make) -> None:
     ids += record(second)
     assert second.flush()
     assert sorted(stored(second.store)) == sorted(ids)
+
+
+# --- calls in flight ----------------------------------------------------------------------------------
+
+CANARY = "c4n4ry-c4n4ry-c4n4ry"
+
+
+def begin(log: IntegrationLogger) -> Capture:
+    """Begin a call as an adapter does, with secrets wherever a host can put them."""
+    capture = Capture("inbound")
+    capture.method, capture.url = "GET", f"https://u:{CANARY}@shop.example.com/?token={CANARY}"
+    capture.label(password=CANARY, tenant="acme")
+    capture.error(f"Authorization: Bearer {CANARY}")
+    log.recorder.under_way[capture.id] = capture
+    return capture
+
+
+def in_flight(store: Store) -> list[str]:
+    store.open()
+    return [entry.id for entry in store.search(Query(scope=EVERYTHING)).in_flight]
+
+
+@pytest.mark.parametrize("options", [{}, {"spool": None}, {"store": "memory:"}], ids=["spool", "no spool", "memory"])
+def test_calls_in_flight_are_shown_until_they_end(logger: Make, options: dict[str, Any]) -> None:
+    """With a spool and without one: shown while it runs, and in its place the finished one."""
+    log = logger(**{"announce_after": 0} | options)
+    call = begin(log)
+    log.start()
+    eventually(lambda: in_flight(log.store) == [call.id])
+    call.status_code = 200
+    log.recorder.record(call)
+    eventually(lambda: stored(log.store) == [call.id])
+    assert in_flight(log.store) == []
+
+
+def test_a_discarded_call_that_was_shown_disappears(logger: Make) -> None:
+    """A call that the host leaves out of the log while it runs is not shown any more, and leaves no entry."""
+    log = logger(announce_after=0)
+    call = begin(log)
+    log.start()
+    eventually(lambda: in_flight(log.store) == [call.id])
+    call.discard()
+    log.recorder.record(call)
+    eventually(lambda: in_flight(log.store) == [])
+    assert stored(log.store) == []
+
+
+def test_calls_are_not_shown_before_their_time(logger: Make) -> None:
+    """Only calls that have been under way for longer than announce_after are announced."""
+    log = logger(announce_after=1000)
+    begin(log)
+    record(log)
+    assert log.flush()
+    assert in_flight(log.store) == []
+
+
+def test_no_secret_of_a_call_in_flight_gets_into_a_file(tmp_path: Path, logger: Make) -> None:
+    """Neither spool nor store hold a secret of its address, labels or errors, while it runs or abandoned."""
+    log = logger(announce_after=0)
+    call = begin(log)
+    log.start()
+    eventually(lambda: in_flight(log.store) == [call.id])
+    assert log.store.close_abandoned(log.store.owners()) == 1
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert {path.suffix for path in files} >= {".seg", ".alive", ".db"}
+    assert [path for path in files if CANARY.encode() in path.read_bytes()] == []
+    entry = log.store.get(call.id, EVERYTHING)
+    assert entry is not None
+    assert (entry.error_type, entry.tenant) == ("abandoned", "acme")
+    assert CANARY not in str(codec.to_dict(entry))
+
+
+def test_calls_left_in_flight_at_the_end_are_abandoned(tmp_path: Path, logger: Make) -> None:
+    """A process that ends in an orderly way in the middle of a call says so at once."""
+    log = logger(announce_after=0)
+    call = begin(log)
+    log.start()
+    eventually(lambda: in_flight(log.store) == [call.id])
+    log.close()
+    with closing(open_store(f"sqlite:///{tmp_path}/log.db")) as store:
+        assert in_flight(store) == []
+        entry = store.get(call.id, EVERYTHING)
+    assert entry is not None
+    assert entry.error_type == "abandoned"
+
+
+def test_calls_in_flight_where_the_folder_cannot_be_written(tmp_path: Path, logger: Make) -> None:
+    """Where reports cannot go to the spool they wait in memory, as entries do, and are shown all the same."""
+    blocked = tmp_path / "blocked"
+    blocked.touch()
+    log = logger(spool=blocked, announce_after=0)
+    call = begin(log)
+    log.start()
+    eventually(lambda: in_flight(log.store) == [call.id])
+    assert not log.health().durable
+
+
+# --- a child that ships -------------------------------------------------------------------------------
+
+
+def test_a_child_ships(tmp_path: Path, logger: Make) -> None:
+    """With ship="process" this process has no connection to the store, and flush waits for the child."""
+    log = logger(ship="process")
+    ids = record(log, 50)
+    assert log.flush(timeout=30)
+    assert not log.health().shipped
+    log.close()
+    with closing(open_store(f"sqlite:///{tmp_path}/log.db")) as store:
+        assert stored(store) == ids
+
+
+FORKS_WITH_A_CHILD = """
+import gc, os, sys
+from integration_logger import IntegrationLogger
+from tests.records import record
+log = IntegrationLogger("sqlite:///log.db", ship="process")
+record(log, 5)
+assert log.flush(30)
+forked = os.fork()
+if not forked:
+    gc.collect()
+    record(log, 5)
+    assert log.flush(30)
+    log.close()
+    os._exit(0)
+assert os.waitpid(forked, 0)[1] == 0
+record(log, 5)
+assert log.flush(30)
+log.close()
+"""
+
+
+def test_a_forked_process_ships_by_the_child_of_its_parent(tmp_path: Path) -> None:
+    """A fork neither ends the child nor waits for it, complains of nothing, and its entries are stored."""
+    command = [sys.executable, "-X", "dev", "-W", "error", "-c", FORKS_WITH_A_CHILD]
+    environ = {**os.environ, "PYTHONPATH": str(Path.cwd())}
+    ran = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=90, check=False)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    with closing(open_store(f"sqlite:///{tmp_path}/log.db")) as store:
+        assert len({*stored(store)}) == 15
+
+
+def test_the_rules_are_left_for_who_ships(tmp_path: Path, logger: Make) -> None:
+    """With ship=None the rules of retention lie in the folder; otherwise nobody needs them there."""
+    folder = tmp_path / "spool"
+    log = logger(ship="thread", spool=folder, retention="3 days")
+    record(log)
+    assert log.flush()
+    assert read_rules(folder) is None
+    other = logger(ship=None, spool=folder, retention="3 days")
+    record(other)
+    rules = read_rules(folder)
+    assert rules is not None
+    assert Retention.from_data(json.loads(rules)).fingerprint == Retention("3 days").fingerprint
+    assert (folder / "retention.json").stat().st_mode & 0o777 == 0o600
