@@ -428,7 +428,7 @@ log.close()
 def test_a_forked_process_ships_by_the_child_of_its_parent(tmp_path: Path) -> None:
     """A fork neither ends the child nor waits for it, complains of nothing, and its entries are stored."""
     command = [sys.executable, "-X", "dev", "-W", "error", "-c", FORKS_WITH_A_CHILD]
-    environ = {**os.environ, "PYTHONPATH": str(Path.cwd())}
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path.cwd()), *sys.path])}
     ran = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=90, check=False)
     assert (ran.returncode, ran.stderr) == (0, "")
     with closing(open_store(f"sqlite:///{tmp_path}/log.db")) as store:

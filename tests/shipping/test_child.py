@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from itertools import pairwise
@@ -201,3 +203,14 @@ def test_the_interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
     for embedded in ("/usr/bin/uwsgi", "", None):
         monkeypatch.setattr(sys, "executable", embedded)
         assert interpreter() == f"{sys.exec_prefix}/bin/python3"
+
+
+def test_a_child_may_outlive_who_started_it(recwarn: pytest.WarningsRecorder) -> None:
+    """A logger that is closed while its child still ships what is left complains of nothing."""
+    process = child_module._Process([sys.executable, "-c", "import time; time.sleep(60)"])
+    number = process.pid
+    del process
+    gc.collect()
+    os.kill(number, signal.SIGKILL)
+    os.waitpid(number, 0)
+    assert [str(warning.message) for warning in recwarn if warning.category is ResourceWarning] == []

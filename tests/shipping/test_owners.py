@@ -157,6 +157,19 @@ def test_a_store_that_hung_closes_nobody(store: Slow, clock: Clock) -> None:
     assert abandoned(store) == set()
 
 
+def test_a_failure_gives_the_others_time(store: Slow, clock: Clock) -> None:
+    """After any failure of the store a minute passes before somebody of another machine is taken for gone."""
+    one, two = Owners(store, "folder-1"), Owners(store, "folder-2")
+    one.vouch("a")
+    left = begin(store, "a")
+    run(clock, LEASE_SECONDS - 20, lambda: two.renew([]))
+    two.store_failed()
+    run(clock, LEASE_SECONDS - 10, lambda: two.renew([]))
+    assert abandoned(store) == set()
+    run(clock, 2 * RENEW_EVERY, lambda: two.renew([]))
+    assert abandoned(store) == {left}
+
+
 def test_a_lease_that_was_lost_is_had_again(store: Slow, clock: Clock) -> None:
     """A machine that was cut off and comes back vouches anew; what was closed meanwhile is replaced by its end."""
     one, two = Owners(store, "folder-1"), Owners(store, "folder-2")
