@@ -103,8 +103,9 @@ def _edits(data: bytes, form: Form, rules: Rules, truncated: bool, hits: Sequenc
 def _found(data: bytes, form: Form, rules: Rules, truncated: bool, hits: Sequence[Hit]) -> list[Edit]:
     is_json = (form.syntax == "json" or json.looks_like(data)) and json.is_json(data, truncated=truncated)
     if is_json:  # also where it calls itself a form, as curl does
-        cut = json.beside_the_cut(data) if truncated else ()
-        return merge([*json.edits(data, hits, rules), *rules.paths.in_json(data), *cut])
+        found = json.edits(data, hits, rules)
+        more = [*rules.paths.in_json(data), *(json.beside_the_cut(data) if truncated else ())]
+        return merge([*found, *more]) if more else found
     if form.syntax == "form":
         return merge([*forms.edits(data, rules), *text.by_shapes(data, hits, rules.shapes)])
     edits = merge([*text.edits(data, hits, rules), *rules.paths.in_xml(data)])

@@ -54,7 +54,7 @@ def edits(
     found += by_search(data, hits, rules.shapes)
     if not unquoted and b"\\" in data and (found or _may_be_escaped(data, hits, rules)):
         found += _unwrapped(layers.escapes(data), data, rules, prose, depth + 1, unquoted=False)
-    if any(kind == PERCENT or (kind < 0 and data[end - 1 : end] in _ENCODED_SIGNS) for kind, _, end in hits):
+    if any(_may_be_encoded(data, hit, rules) for hit in hits):
         found += _unwrapped(layers.percent(data), data, rules, prose, depth + 1, unquoted=True)
     return merge(found)
 
@@ -63,6 +63,24 @@ def _may_be_escaped(data: bytes, hits: Sequence[Hit], rules: Rules) -> bool:
     return any(
         kind == ESCAPE or (kind == NAME and rules.names.sensitive(name_before(data, end - 1))) for kind, _, end in hits
     )
+
+
+def _may_be_encoded(data: bytes, hit: Hit, rules: Rules) -> bool:
+    """Tell whether a name, or something else, may only be seen with the encoding of URLs undone."""
+    kind, _, end = hit
+    if kind != NAME:
+        return kind == PERCENT
+    at = _sign(data, end)
+    before = data[max(0, at - LONGEST_NAME) : at]
+    if at == end - 1 and b"%" not in before:
+        return False
+    name = layers.percent(before).data
+    return rules.names.sensitive(name_before(name, len(name)))
+
+
+def _sign(data: bytes, end: int) -> int:
+    """Return where the sign begins that ends a hit: it may be encoded."""
+    return end - 3 if data[end - 1 : end] in _ENCODED_SIGNS else end - 1
 
 
 def _unwrapped(layer: Layer, data: bytes, rules: Rules, prose: bool, depth: int, *, unquoted: bool) -> Iterator[Edit]:
@@ -130,7 +148,7 @@ def _judge(data: bytes, hit: Hit, rules: Rules, prose: bool) -> list[Edit]:
     sign = data[end - 1 : end]
     if sign == b">":
         return [*xml.tagged(data, end, rules)]
-    at = end - 3 if sign in _ENCODED_SIGNS else end - 1
+    at = _sign(data, end)
     name = name_before(data, at)
     if not rules.names.sensitive(name):
         return []
