@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -58,11 +58,16 @@ def serving(log: Log, *command: str, announces: str) -> Iterator[Host]:
     output = log.folder / f"{Path(command[0]).name}.output"
     with output.open("wb") as file:
         process = subprocess.Popen(
-            [*command], stdout=file, stderr=file, stdin=subprocess.DEVNULL, env=log.environment, cwd=ROOT, text=True
-        )
+            [*command], stdout=file, stderr=file, stdin=subprocess.DEVNULL, env=log.environment, cwd=ROOT, text=True,
+            start_new_session=True,
+        )  # fmt: skip
     with ended(process):
-        found = eventually(lambda: re.search(announces, said(process, output)), seconds=30)
-        yield Host(process, int(found[1]))
+        try:
+            found = eventually(lambda: re.search(announces, said(process, output)), seconds=30)
+            yield Host(process, int(found[1]))
+        finally:
+            with suppress(ProcessLookupError):  # workers that have outlived their master
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def said(process: subprocess.Popen[str], output: Path) -> str:
