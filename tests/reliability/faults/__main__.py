@@ -49,7 +49,7 @@ def _run_all(
     for fault in faults:
         for ship in ships:
             if fault.happens_to(store, ship):
-                yield run(fault, ship, own, seconds=seconds, rate=rate, bare=min(seconds, 10.0))
+                yield run(fault, ship, own, seconds=seconds, rate=rate, bare=seconds / 4)
 
 
 def _row(result: Result) -> str:

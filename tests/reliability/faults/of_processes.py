@@ -96,9 +96,8 @@ def other_shippers(world: World) -> Iterator[None]:
         yield
     finally:
         for other in others:
-            with suppress(OSError):
-                assert other.stdin is not None
-                other.stdin.close()
+            assert other.stdin is not None
+            other.stdin.close()
             other.terminate()
             try:
                 other.wait(20)

@@ -18,6 +18,8 @@ from tests.reliability.faults.world import Call, Calls, Ship, World, answers, ca
 
 ARRIVES_WITHIN: Final = 45.0
 """Seconds within which everything has to be in the store after a recovery: a segment in use is left after 30."""
+WELL_WITHIN: Final = 10.0
+"""Seconds within which the log must say that all is well again."""
 AFTERWARDS: Final = 0.5
 """Seconds for which calls go on after the recovery."""
 
@@ -98,7 +100,7 @@ def run(fault: Fault, ship: Ship, server: Server | None, *, seconds: float, rate
             wait_until(recovered + AFTERWARDS)
             load.end()
             arrived = _wait_for_all(made, load)
-            health = made.health()
+            health = _well_again(made)
             return _judge(fault, made, reference, load, (began, ended), arrived - recovered, watch.problems, health)
 
 
@@ -108,7 +110,7 @@ def _bare_calls(made: World, rate: float, seconds: float, words: tuple[str, ...]
     made.start(settings)
     answers(made.port)
     with calls(made.port, rate, *words) as load:
-        eventually(lambda: len(load.made) >= 32)
+        eventually(lambda: len(load.made) >= 32, 30)
         wait_until(monotonic() + seconds)
     made.end()
     return load.made
@@ -155,6 +157,14 @@ def _wait_for_all(made: World, load: Calls) -> float:
     return monotonic()
 
 
+def _well_again(made: World) -> Health:
+    """Return how the log is once it says that all is well, or has not said so for long."""
+    deadline = monotonic() + WELL_WITHIN
+    while (health := made.health()).problems and monotonic() < deadline:
+        wait_until(monotonic() + 0.05)
+    return health
+
+
 def _judge(
     fault: Fault,
     made: World,
@@ -182,7 +192,7 @@ def _judge(
         destroyed=len(all_missing - missing) + max(0, min(made.frames_hit, len(missing) - dropped)),
         dropped=health.dropped,
         twice=sum(times - 1 for times in stored.values() if times > 1),
-        foreign=len(stored.keys() - {call.id for call in load.made} - {""}),
+        foreign=len(stored.keys() - {call.id for call in load.made}),
         arrived_after=arrived_after,
         problems=tuple(problems),
         wrong=(),

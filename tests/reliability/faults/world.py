@@ -35,7 +35,7 @@ UNPRIVILEGED = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
 CONNECTIONS = 16
 ROLE = "app"
 PASSWORD = "p4ssword-of-the-app"
-_CALLS = "SELECT user_id FROM integration_log_entries WHERE user_id IS NOT NULL"
+_CALLS = "SELECT user_id FROM integration_log_entries WHERE user_id <> ''"
 _open = build_opener(ProxyHandler({})).open
 
 Ship = Literal["thread", "process"]
@@ -82,6 +82,9 @@ class Calls:
             self.process.wait(20)
         self.process.kill()
         self._thread.join(20)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        self.process.wait()
 
 
 class World:
@@ -140,11 +143,12 @@ class World:
     def start(self, settings: Settings | None = None) -> subprocess.Popen[bytes]:
         """Start a host, which answers as soon as it can."""
         given = msgspec.json.encode(settings or self.settings()).decode()
-        process = subprocess.Popen(
-            [*self._as, *PYTHON, "-m", "tests.reliability.faults.host", given],
-            pass_fds=[self._socket.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            stderr=(self.folder / "errors").open("ab"), env={**os.environ, **self.environ},
-        )  # fmt: skip
+        with (self.folder / "errors").open("ab") as errors:
+            process = subprocess.Popen(
+                [*self._as, *PYTHON, "-m", "tests.reliability.faults.host", given],
+                pass_fds=[self._socket.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors,
+                env={**os.environ, **self.environ},
+            )  # fmt: skip
         self.host = process
         return process
 
