@@ -16,7 +16,7 @@ from typing import Any, Final, Literal, Self
 import msgspec
 from msgspec.structs import replace
 
-from integration_logger import options
+from integration_logger import codec, options
 from integration_logger.adapters.asgi import ASGIApp, ASGIMiddleware, Labels
 from integration_logger.adapters.paths import Patterns
 from integration_logger.adapters.wsgi import EnvironLabels, WSGIApp, WSGIMiddleware
@@ -333,7 +333,7 @@ class IntegrationLogger:
     def _close_at_exit(self, timeout: float) -> None:
         self._exiting = True
         self.close(timeout)
-        if left := len(self._queue):
+        if left := sum(not codec.is_report(payload) for payload in self._queue.peek(len(self._queue))):
             Trouble().warn("the process ends, and entries that were in memory only are lost: %s", str(left))
 
     def _make_shipper(self, *, folder: bool = True) -> Shipper:

@@ -14,7 +14,7 @@ from integration_logger.spool.segments import segments
 from integration_logger.stores import open_store
 from tests.records import stored
 from tests.reliability.processes import PYTHON, spool
-from tests.spools import on_spool
+from tests.spools import entries_on_spool
 
 pytestmark = pytest.mark.reliability
 
@@ -129,7 +129,7 @@ for _ in range({loggers}):
 
 def adopted(folder: Path) -> list[str]:
     """Return what another process finds on a spool whose store was an object without a URL."""
-    return [codec.decode(payload).id for payload in on_spool(folder)]
+    return [codec.decode(payload).id for payload in entries_on_spool(folder)]
 
 
 def test_a_locked_store_holds_up_no_end(tmp_path: Path) -> None:
