@@ -70,6 +70,7 @@ class Recorder:
         labels: ConstantLabels | None = None,
         trusted_proxies: TrustedProxies | None = None,
         start: Callable[[], None] = lambda: None,
+        stop: Callable[[], object] = lambda: None,
         keep: Callable[[], object] = lambda: None,
     ) -> None:
         if labels is not None and not callable(labels) and not isinstance(labels, Mapping):
@@ -82,6 +83,8 @@ class Recorder:
         self.trusted_proxies = trusted_proxies
         self.start = start
         """Begins shipping, if it has not begun; called when the host starts and with the first record."""
+        self.stop = stop
+        """Ships what is left; called when the host shuts down."""
         self.started_in = 0
         """The process that ships; another number in a forked child, which must begin anew."""
         self.keep = keep

@@ -177,7 +177,7 @@ def test_context_variables_pass_both_ways(log: RecordingLogger) -> None:
 
 
 def test_other_connections_pass_untouched(log: RecordingLogger) -> None:
-    """A WebSocket and the lifespan get the server's own callables, and leave no entry."""
+    """A WebSocket gets the server's own callables, the lifespan a ``send`` around it, and neither leaves an entry."""
     seen: list[tuple[Any, Any, Any]] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -188,9 +188,47 @@ def test_other_connections_pass_untouched(log: RecordingLogger) -> None:
         call = Server()
         scope = {"type": kind}
         asyncio.run(wrapped(scope, call.receive, call.send))
-        assert seen.pop() == (scope, call.receive, call.send)
+        given, receive, send = seen.pop()
+        assert (given, receive) == (scope, call.receive)
+        assert (send == call.send) is (kind != "lifespan")
         assert scope == {"type": kind}
     assert log.entries == []
+
+
+@pytest.mark.parametrize("word", ["complete", "failed"])
+def test_what_is_left_is_shipped_when_the_host_shuts_down(log: RecordingLogger, word: str) -> None:
+    """The logger stops before the server hears that the shutdown is over, for some servers end by a signal then."""
+    told: list[str] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "lifespan.startup.complete"})
+        await send({"type": f"lifespan.shutdown.{word}"})
+
+    async def send(message: dict[str, Any]) -> None:
+        told.append(message["type"])
+
+    log.recorder.stop = lambda: told.append("stopped")
+    asyncio.run(log.asgi(app)({"type": "lifespan"}, Server().receive, send))
+    assert told == ["lifespan.startup.complete", "stopped", f"lifespan.shutdown.{word}"]
+
+
+def test_a_logger_that_cannot_stop_holds_up_no_shutdown(log: RecordingLogger) -> None:
+    """Whatever fails at the end, the server hears what the host said."""
+    told: list[str] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def send(message: dict[str, Any]) -> None:
+        told.append(message["type"])
+
+    def fail() -> None:
+        raise OSError("disk gone")
+
+    log.recorder.stop = fail
+    asyncio.run(log.asgi(app)({"type": "lifespan"}, Server().receive, send))
+    assert told == ["lifespan.shutdown.complete"]
+    assert log.recorder.failures.pop("failed") == 1
 
 
 def test_a_websocket_through_a_framework_works(log: RecordingLogger) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING
 
-from integration_logger.adapters.asgi_call import Call, Receive, Send
+from integration_logger.adapters.asgi_call import ASGIMessage, Call, Receive, Send
 from integration_logger.adapters.asgi_scope import KEY, Scope
 from integration_logger.adapters.inbound import Middleware, report
 from integration_logger.adapters.paths import Patterns
@@ -41,7 +41,7 @@ class ASGIMiddleware(Middleware):
         """Serve one connection."""
         call = self._begin(scope, receive, send)
         if call is None:
-            await self.app(scope, receive, send)
+            await self.app(scope, receive, send if scope.get("type") != "lifespan" else self._ending(send))
             return
         token = current.set(call.capture)
         try:
@@ -56,6 +56,19 @@ class ASGIMiddleware(Middleware):
                 current.reset(token)
             except ValueError:  # closed from another context, as the garbage collector does
                 current.set(None)
+
+    def _ending(self, send: Send) -> Send:
+        """Return ``send`` with what is to be done at the host's shutdown: some servers end by a signal after it."""
+
+        async def send_lifespan(message: ASGIMessage) -> None:
+            if message["type"] in ("lifespan.shutdown.complete", "lifespan.shutdown.failed"):
+                try:
+                    self.recorder.stop()
+                except Exception as error:
+                    report(self.recorder, error)
+            await send(message)
+
+        return send_lifespan
 
     def _begin(self, scope: Scope, receive: Receive, send: Send) -> Call | None:
         try:
