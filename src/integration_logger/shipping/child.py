@@ -27,6 +27,8 @@ LOOK_EVERY: Final = 1.0
 """Seconds between two looks at whether somebody ships."""
 LONGEST_PAUSE: Final = 60.0
 """Seconds until a child that keeps failing is started once more, after doubling from ``LOOK_EVERY``."""
+LONGEST_WITHOUT_CHILD: Final = 5.0
+"""The same where none could be started at all, which costs next to nothing to try: a folder that cannot be written."""
 NOT_HANDED_ON: Final = "INTEGRATION_LOGGER_STORE"
 """A variable that may hold a password, which the environment of another process shall not show once more."""
 
@@ -72,7 +74,7 @@ class ShippingChild:
             if self._is_needed():
                 self._start()
         except Exception as error:
-            self._failed(type(error).__name__)
+            self._failed(type(error).__name__, LONGEST_WITHOUT_CHILD)
 
     def _is_needed(self) -> bool:
         if self._process is None:
@@ -88,8 +90,8 @@ class ShippingChild:
                 self._failed(f"it ended with status {status}")
         return False
 
-    def _failed(self, why: str) -> None:
-        self._pause = min(self._pause * 2, LONGEST_PAUSE)
+    def _failed(self, why: str, longest: float = LONGEST_PAUSE) -> None:
+        self._pause = min(self._pause * 2, longest)
         self._look_at = monotonic() + self._pause
         self.trouble.warn("the process that ships cannot be kept running, entries wait on the spool: %s", why)
 
