@@ -309,8 +309,8 @@ class IntegrationLogger:
         yield from (trouble.text for trouble in troubles if trouble.text is not None)
         if writer is not None and not self._active_shipper.has_folder and (text := read_trouble(writer.folder)):
             yield text
-        if newer := len(self._active_shipper.newer):
-            yield f"segments of the spool that a newer version wrote, and only that can ship: {newer}"
+        if self._active_shipper.left is not None:
+            yield self._active_shipper.left
 
     def close(self, timeout: float = CLOSE_SECONDS) -> None:
         """Ship what is left, for at most ``timeout`` seconds, and stop; what remains waits on the spool.

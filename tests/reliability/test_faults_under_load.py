@@ -31,23 +31,29 @@ def servers() -> Iterator[list[Server]]:
         yield [stack.enter_context(server()) for _ in SHIPS]
 
 
-def assert_survived(fault: Fault, store: str, servers: list[Server] | list[None]) -> None:
+@pytest.fixture(scope="module")
+def threads() -> Iterator[ThreadPoolExecutor]:
+    """Two threads for all tests: a server ends with the thread that has started it."""
+    with ThreadPoolExecutor(len(SHIPS)) as pool:
+        yield pool
+
+
+def assert_survived(fault: Fault, store: str, threads: ThreadPoolExecutor, servers: list[Server] | list[None]) -> None:
     """Have the fault happen to both hosts at once, and look at what came of it."""
-    with ThreadPoolExecutor(2) as threads:
-        running = [
-            threads.submit(run, fault, ship, own, seconds=SECONDS, rate=RATE, bare=0.5)
-            for ship, own in zip(SHIPS, servers, strict=True)
-            if fault.happens_to(store, ship)
-        ]
-        results = [one.result() for one in running]
+    running = [
+        threads.submit(run, fault, ship, own, seconds=SECONDS, rate=RATE)
+        for ship, own in zip(SHIPS, servers, strict=True)
+        if fault.happens_to(store, ship)
+    ]
+    results = [one.result() for one in running]
     assert [(result.ship, result.wrong) for result in results if result.wrong] == []
     assert all(result.requests > SECONDS * RATE / 4 for result in results)
 
 
 @pytest.mark.parametrize("fault", [f for f in FAULTS if f.store != "postgresql"], ids=lambda fault: fault.name)
-def test_on_sqlite(fault: Fault) -> None:
+def test_on_sqlite(fault: Fault, threads: ThreadPoolExecutor) -> None:
     """With SQLite a fault changes no answer, and loses and repeats nothing that it has not destroyed itself."""
-    assert_survived(fault, "sqlite", [None, None])
+    assert_survived(fault, "sqlite", threads, [None, None])
 
 
 @pytest.mark.parametrize(
@@ -55,6 +61,6 @@ def test_on_sqlite(fault: Fault) -> None:
     [f for f in FAULTS if f.store == "postgresql" or f.name in ("poison", "host killed", "clock five hours back")],
     ids=lambda fault: fault.name,
 )
-def test_on_postgresql(fault: Fault, servers: list[Server]) -> None:
+def test_on_postgresql(fault: Fault, threads: ThreadPoolExecutor, servers: list[Server]) -> None:
     """With PostgreSQL it is the same; what happens above the store is tried with a few faults only."""
-    assert_survived(fault, "postgresql", servers)
+    assert_survived(fault, "postgresql", threads, servers)

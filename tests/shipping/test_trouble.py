@@ -63,6 +63,8 @@ def test_a_newer_segment_that_has_gone_is_no_trouble_any_more(loggers: list[Inte
     segment.append(frame(b"of a newer version", codec.VERSION + 1))
     segment.publish()
     segment.file.close()
-    assert "newer version" in eventually(lambda: loggers[0].health().problems)[0]
+    for log in loggers:
+        assert "newer version" in eventually(lambda log=log: log.health().problems)[0]  # type: ignore[misc]
     segment.path.unlink()
-    eventually(lambda: loggers[0].health().problems == ())
+    for log in loggers:
+        eventually(lambda log=log: log.health().problems == ())  # type: ignore[misc]

@@ -72,7 +72,7 @@ class Background:
             self._pause = min(self._pause * 2, LONGEST_PAUSE)
             return self._pause
         self.shipping.end()
-        self._tell(None)
+        self._tell(None if shipper is None else shipper.left)
         self._pause = INTERVAL
         return 0 if shipper is not None and shipper.more else INTERVAL
 

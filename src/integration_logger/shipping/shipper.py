@@ -38,6 +38,7 @@ TIDY_EVERY: Final = 60.0
 LOOK_EVERY: Final = 1.0
 """Seconds between two looks at which processes are there."""
 LOCK: Final = "ship.lock"
+_NEWER: Final = "segments of the spool that a newer version wrote, and only that can ship"
 
 
 class Shipper:
@@ -88,6 +89,11 @@ class Shipper:
     def active(self) -> bool:
         """Whether the store is open, and this is the shipper that works for the folder."""
         return self._delivery.opened and (self.folder is None or self._lock is not None)
+
+    @property
+    def left(self) -> str | None:
+        """What this shipper cannot ship, in words; None where there is no such thing."""
+        return f"{_NEWER}: {len(self.newer)}" if self.newer else None
 
     @property
     def behind(self) -> float:

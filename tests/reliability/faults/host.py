@@ -25,6 +25,8 @@ from integration_logger.spool.writer import Spool
 
 CALL_ID = b"x-call-id"
 HEALTH = "/how-the-log-is"
+UP = "/up"
+"""Answers nothing of interest, and is not recorded either."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,7 +64,7 @@ def app(settings: Settings) -> Any:
         return Response(msgspec.json.encode(log.health()))
 
     routes = [Route(HEALTH, health), Route("/{path:path}", echo, methods=["GET", "POST"])]
-    return log.asgi(Starlette(routes=routes), labels=labels, exclude=[HEALTH])
+    return log.asgi(Starlette(routes=routes), labels=labels, exclude=[HEALTH, UP])
 
 
 def main() -> None:

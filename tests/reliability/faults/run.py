@@ -6,6 +6,7 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
+from functools import cache
 from time import monotonic
 from typing import Final, Literal
 
@@ -77,12 +78,15 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     """What must not be."""
 
 
-def run(fault: Fault, ship: Ship, server: Server | None, *, seconds: float, rate: float, bare: float = 1.0) -> Result:
-    """Have a fault happen to a new world for so many seconds."""
+def run(fault: Fault, ship: Ship, server: Server | None, *, seconds: float, rate: float, bare: float = 0.0) -> Result:
+    """Have a fault happen to a new world for so many seconds.
+
+    The bare application is called before for ``bare`` seconds; for none its answers are those of an earlier time.
+    """
     with world(ship, server, privileged=fault.privileged) as made:
         made.max_bytes = fault.max_bytes
         words = ("poison",) if fault.poison else ()
-        reference = _bare_calls(made, rate, bare, words)
+        reference = _bare_calls(made, rate, bare, words) if bare else _bare_calls_once(words)
         with calls(made.port, rate, *words) as load:
             watch = _Watch(made)
             if not fault.from_start:
@@ -114,6 +118,12 @@ def _bare_calls(made: World, rate: float, seconds: float, words: tuple[str, ...]
         wait_until(monotonic() + seconds)
     made.end()
     return load.made
+
+
+@cache
+def _bare_calls_once(words: tuple[str, ...]) -> list[Call]:
+    with world("thread", None) as made:
+        return _bare_calls(made, 100.0, 0.5, words)
 
 
 def _settle(made: World, load: Calls) -> None:
@@ -197,6 +207,8 @@ def _judge(
         problems=tuple(problems),
         wrong=(),
     )
+    if fault.drops is not None and len(missing) != dropped:
+        return msgspec.structs.replace(result, wrong=(f"{len(missing)} are missing, and {dropped} counted as dropped",))
     return msgspec.structs.replace(result, wrong=tuple(_wrong(fault, result, health, window[1] - window[0])))
 
 

@@ -27,7 +27,7 @@ import psycopg
 from integration_logger.health import Health
 from tests.deadlines import eventually
 from tests.postgresql import Server
-from tests.reliability.faults.host import HEALTH, Settings
+from tests.reliability.faults.host import HEALTH, UP, Settings
 
 PYTHON = [sys.executable, "-X", "faulthandler"]
 UNPRIVILEGED = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
@@ -288,7 +288,7 @@ def answers(port: int) -> None:
 
     def ask() -> bool:
         try:
-            with _open(f"http://127.0.0.1:{port}/up", timeout=5):
+            with _open(f"http://127.0.0.1:{port}{UP}", timeout=5):
                 return True
         except OSError as error:
             return hasattr(error, "code")
