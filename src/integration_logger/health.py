@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta
+from msgspec.structs import replace
 
 from integration_logger.entry import Entry
 
@@ -15,6 +17,9 @@ LOSS_GAP: Final = timedelta(minutes=1)
 """Losses of one reason that are further apart are told apart."""
 MOST_LOSSES: Final = 50
 """Losses that a process remembers, the newest."""
+
+REASONS: Final = ("spool full", "memory full", "too large")
+"""Why entries are lost."""
 
 
 class Loss(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,7 +96,47 @@ def add_loss(losses: Sequence[Loss], reason: str) -> list[Loss]:
     for place in range(len(found) - 1, -1, -1):
         if found[place].reason == reason:
             if now - found[place].last <= LOSS_GAP:
-                found[place] = msgspec.structs.replace(found[place], last=now, entries=found[place].entries + 1)
+                found[place] = replace(found[place], last=now, entries=found[place].entries + 1)
                 return found
             break
     return [*found, Loss(reason=reason, first=now, last=now)][-MOST_LOSSES:]
+
+
+COUNTERS: Final = (
+    "captured", "captured_bytes", "discarded", "failed", "redaction_failed", "labels_failed", "shipped", "rejected",
+    "corrupt", "shipping_errors",
+)  # fmt: skip
+"""What only grows, ``dropped`` aside, which is counted by reason."""
+
+
+def add_up(parts: Iterable[Health]) -> Health:
+    """Return the health of several processes as one: counts added, of all else the worst."""
+    found = [*parts]
+    return Health(
+        **{name: sum(getattr(part, name) for part in found) for name in COUNTERS},
+        dropped=dict(sum((Counter(part.dropped) for part in found), Counter())),
+        losses=join_losses(part.losses for part in found),
+        backlog_bytes=sum(part.backlog_bytes for part in found),
+        backlog_seconds=max((part.backlog_seconds for part in found), default=0.0),
+        durable=all(part.durable for part in found),
+        problems=tuple(dict.fromkeys(problem for part in found for problem in part.problems)),
+    )
+
+
+def join_losses(parts: Iterable[Iterable[Loss]]) -> tuple[Loss, ...]:
+    """Return the newest losses of all, each once, as far as it is known."""
+    found: dict[tuple[str, datetime], Loss] = {}
+    for loss in (loss for part in parts for loss in part):
+        known = found.setdefault((loss.reason, loss.first), loss)
+        if loss.entries > known.entries:
+            found[loss.reason, loss.first] = loss
+    return tuple(sorted(found.values(), key=lambda loss: loss.last)[-MOST_LOSSES:])
+
+
+def grown(now: Health, before: Health) -> Health:
+    """Return the health with what it has counted since then only."""
+    return replace(
+        now,
+        **{name: max(0, getattr(now, name) - getattr(before, name)) for name in COUNTERS},
+        dropped=dict(Counter(now.dropped) - Counter(before.dropped)),
+    )

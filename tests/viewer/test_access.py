@@ -16,7 +16,7 @@ from tests.viewer.server import Client, new_entry, viewer
 
 ROUTES = (
     "/", "/entries/x", "/api/entries", "/api/entries/x", "/api/entries/x/request", "/api/entries/x/response",
-    "/api/entries/x/curl", "/api/stream", "/api/meta", "/api/health",
+    "/api/entries/x/curl", "/api/stream", "/api/meta", "/api/health", "/health",
 )  # fmt: skip
 
 
@@ -150,10 +150,11 @@ def test_a_filter_for_a_foreign_tenant_is_refused() -> None:
 
 
 def test_health_is_not_for_limited_readers() -> None:
-    options: dict[str, Any] = {"health": lambda: {"captured": 3}}
-    assert Client(viewer(MemoryStore(), **options)).get("/api/health").json() == {"captured": 3}
-    limited = Principal("bo", role="owner", tenants=["acme"])
-    assert Client(viewer(MemoryStore(), limited, **options)).get("/api/health").status_code == 403
+    assert Client(viewer(MemoryStore())).get("/api/health").json()["status"] == "ok"
+    limited = Client(viewer(MemoryStore(), Principal("bo", role="owner", tenants=["acme"])))
+    assert limited.get("/api/health").status_code == limited.get("/health").status_code == 403
+    assert "Health" in Client(viewer(MemoryStore())).get("/").text
+    assert "Health" not in limited.get("/").text
 
 
 def test_without_detail_there_are_no_bodies_no_headers_and_no_sizes() -> None:

@@ -12,6 +12,7 @@ from starlette.routing import Mount
 
 from integration_logger.entry import InFlight, Message
 from integration_logger.errors import StoreError
+from integration_logger.health import Health
 from integration_logger.ids import new_id
 from integration_logger.stores.memory import MemoryStore
 from tests.viewer.server import Client, new_entry, viewer
@@ -196,8 +197,8 @@ def test_health_is_told_while_the_store_cannot_be_opened() -> None:
         def open(self) -> None:
             raise StoreError("connection to db.internal refused")
 
-    shut = Client(viewer(Shut(), health=lambda: {"problems": ["shipping failed"]}))
-    assert shut.get("/api/health").json() == {"problems": ["shipping failed"]}
+    shut = Client(viewer(Shut(), health=lambda: Health(problems=("shipping failed",))))
+    assert shut.get("/api/health").json()["this_process"]["problems"] == ["shipping failed"]
     assert shut.get("/api/meta").status_code == 200
     assert shut.get("/api/entries").status_code == 503
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from integration_logger.entry import InFlight, Message, Run
+from integration_logger.health import Health, Loss
 from integration_logger.ids import new_id
 from integration_logger.query import ALL, Query, Scope
 from integration_logger.retention import Retention
@@ -151,14 +152,12 @@ def test_says_that_a_search_stopped_before_its_end(browser: Client, store: Memor
 
 
 def test_tells_owners_what_is_wrong_with_the_logging(store: MemoryStore) -> None:
-    health: dict[str, Any] = {
-        "durable": False,
-        "dropped": {"spool full": 1200},
-        "problems": ["the spool is not writable"],
-    }
+    now = datetime.now(UTC)
+    loss = Loss(reason="spool full", first=now, last=now, entries=1200)
+    health = Health(durable=False, losses=(loss,), problems=("the spool is not writable",))
     text = Client(viewer(store, health=lambda: health)).get("/").text
     assert "the spool is not writable" in text
-    assert "1,200 entries were lost: spool full." in text
+    assert "1,200 entries were lost: spool full," in text
     limited = Client(viewer(store, Principal("bo", role="owner", tenants=["a"]), health=lambda: health)).get("/").text
     assert "the spool is not writable" not in limited
 

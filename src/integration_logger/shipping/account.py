@@ -18,6 +18,8 @@ from integration_logger.stores.reports import get_report, put_report
 
 TELL_EVERY: Final = 1.0
 """Seconds between two reports of a shipper, if there is something new."""
+TELL_ANYWAY: Final = 30.0
+"""Seconds after which it reports again, so that others know that it is there."""
 COUNTED: Final = ("shipped", "rejected", "corrupt", "shipping_errors")
 
 
@@ -32,18 +34,25 @@ class Account:
         self._before: Counter[str] = Counter()
         self._started_at = datetime.now(UTC)
         self._told: Health | None = None
-        self._told_at = -TELL_EVERY
+        self._looked_at = -TELL_EVERY
+        self._told_at = 0.0
+        self._every = TELL_EVERY
+
+    def hurry(self) -> None:
+        """Have it written down at once from now on, because this shipper is about to end."""
+        self._every = 0.0
 
     def tell(self, owner: str, backlog_bytes: int, backlog_seconds: float) -> None:
         """Write down how it stands, if that has changed; raises ``StoreError``."""
-        if monotonic() - self._told_at < TELL_EVERY:
+        now = monotonic()
+        if now - self._looked_at < self._every:
             return
-        self._told_at = monotonic()
+        self._looked_at = now
         if owner != self._owner:
             self._take_over(owner)
         sums = {name: self._counts[name] + self._before[name] for name in COUNTED}
         health = replace(Health(), **sums, backlog_bytes=backlog_bytes, backlog_seconds=round(backlog_seconds, 1))
-        if health != self._told:
+        if health != self._told or now - self._told_at >= TELL_ANYWAY:
             report = Report(
                 owner=f"{owner}/shipping",
                 host=socket.gethostname(),
@@ -53,7 +62,7 @@ class Account:
                 health=health,
             )
             put_report(self._store.state, report)
-            self._told = health
+            self._told, self._told_at = health, now
 
     def _take_over(self, owner: str) -> None:
         former = get_report(self._store.state, f"{owner}/shipping")

@@ -9,6 +9,7 @@ from typing import Final
 
 from integration_logger.retention import Retention
 from integration_logger.stores.base import Store
+from integration_logger.stores.reports import fold_reports
 from integration_logger.stores.state import ABSENT
 
 PURGE_EVERY: Final = 60.0
@@ -64,6 +65,7 @@ class Housekeeping:
         if state.claim(PURGE, LONGEST):
             with self._releasing(PURGE):
                 self._store.purge(datetime.now(UTC), max_rows=retention.max_rows, max_bytes=retention.max_bytes)
+                fold_reports(state, datetime.now(UTC))
             state.claim(PURGE, PURGE_EVERY)
 
     @contextmanager

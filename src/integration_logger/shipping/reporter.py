@@ -21,6 +21,8 @@ from integration_logger.stores.base import MAX_IN_FLIGHT
 REPORT_EVERY: Final = 1.0
 """Seconds between two reports of a process, if there is something new."""
 REPORT_EVERY_IF_PATIENT: Final = 10.0
+REPORT_ANYWAY: Final = 30.0
+"""Seconds after which a process that has reported does so again, so that others know that it is there."""
 NEWS_BYTES: Final = 256 * 1024
 """The most that one report tells of calls in flight; the next one goes on."""
 
@@ -54,7 +56,8 @@ class Reporter:
         ended = tuple(self._announced.keys() - under_way.keys())
         announced = {id: entry for id, entry in self._announced.items() if id in under_way}
         news = tuple(self._news(under_way, announced))
-        if not news and not ended and health == self._told:
+        is_silent = -inf < self._reported_at <= now - REPORT_ANYWAY
+        if not news and not ended and health == self._told and not is_silent:
             return
         self._reported_at = now
         if append(self._encoded(health, news, ended)) is None:

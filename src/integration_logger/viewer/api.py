@@ -12,10 +12,13 @@ from integration_logger.codec import charset
 from integration_logger.curl import curl
 from integration_logger.entry import KINDS, STATUSES, Entry
 from integration_logger.entry import Message as Half
+from integration_logger.errors import QueryError
 from integration_logger.filters import FILTERS
 from integration_logger.query import DEFAULT_LIMIT, MAX_LIMIT, Query
 from integration_logger.stores.base import Store
+from integration_logger.viewer import prometheus
 from integration_logger.viewer.access import Principal
+from integration_logger.viewer.health import Watch, to_data
 from integration_logger.viewer.render import Renderer, json_response
 from integration_logger.viewer.shapes import list_item, whole
 from integration_logger.viewer.tail import Tail
@@ -28,10 +31,11 @@ _FILE_TYPES = {"application/json": "json", "text/plain": "txt", "text/csv": "csv
 class Api:
     """Answers the routes below ``/api``."""
 
-    def __init__(self, store: Store, render: Renderer, tail: Tail) -> None:
+    def __init__(self, store: Store, render: Renderer, tail: Tail, watch: Watch) -> None:
         self._store = store
         self._render = render
         self._tail = tail
+        self._watch = watch
 
     def entries(self, request: Request, principal: Principal) -> Response:
         """One page of the list."""
@@ -87,10 +91,15 @@ class Api:
         })  # fmt: skip
 
     def health(self, request: Request, principal: Principal) -> Response:
-        """How the logger itself is doing; not for readers who see some tenants only."""
+        """How the logging does everywhere, as JSON or for Prometheus; not for readers who see some tenants only."""
         if principal.limited:
             raise HTTPException(403)
-        return json_response(self._render.health())
+        wanted = _format(request)
+        overview = self._watch.look()
+        # 200 whatever is wrong: a scraper drops what comes with another status, and a host is well without its log
+        if wanted == "prometheus":
+            return Response(prometheus.text(overview), headers={"content-type": prometheus.CONTENT_TYPE})
+        return json_response(to_data(overview, self._watch.retention))
 
     def _find(self, request: Request, principal: Principal, permission: str | None = None) -> Entry:
         if permission and not principal.may(permission):
@@ -99,6 +108,14 @@ class Api:
         if entry is None:
             raise HTTPException(404)
         return entry
+
+
+def _format(request: Request) -> str:
+    asked = request.query_params.get("format")
+    if asked not in (None, "json", "prometheus"):
+        raise QueryError("format", f"takes json or prometheus, not {asked!r}")
+    accepted = request.headers.get("accept", "")
+    return asked or ("prometheus" if "text/plain" in accepted and "application/json" not in accepted else "json")
 
 
 def _file(entry: Entry, half: str, message: Half | None) -> Response:

@@ -19,10 +19,12 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from integration_logger.errors import ConfigurationError, QueryError, ScopeError, StoreError
+from integration_logger.health import Health
 from integration_logger.retention import Retention
 from integration_logger.stores.base import Store
 from integration_logger.viewer.access import Authorize, Principal, identify
 from integration_logger.viewer.api import Api
+from integration_logger.viewer.health import Watch
 from integration_logger.viewer.pages import Pages
 from integration_logger.viewer.render import Renderer
 from integration_logger.viewer.tail import Tail
@@ -38,7 +40,7 @@ class Viewer:
     """The log browser and its JSON API; mount it at any path of an ASGI application.
 
     ``authorize`` says who a request comes from (a ``Principal``, or None for nobody) and must be given: the
-    log holds what passed between the host and others. ``health`` returns what ``/api/health`` shows,
+    log holds what passed between the host and others. ``health`` returns how this process does,
     ``on_request`` is called before every request, ``retention`` lets the pages say how long entries are kept.
     """
 
@@ -51,7 +53,7 @@ class Viewer:
         theme: str = "system",
         frame_ancestors: str = "'none'",
         support_url: str | None = None,
-        health: Callable[[], dict[str, Any]] = dict,
+        health: Callable[[], Health] = Health,
         on_request: Callable[[], None] | None = None,
         retention: Retention | None = None,
     ) -> None:
@@ -59,11 +61,12 @@ class Viewer:
         self._authorize: Authorize = authorize  # type: ignore[assignment]
         self._on_request = on_request
         self._headers = _security_headers(frame_ancestors)
-        self._render = Renderer(title=title, theme=theme, support_url=support_url, health=health, retention=retention)
+        self._render = Renderer(title=title, theme=theme, support_url=support_url, retention=retention)
         self._store = store
         self._opened = False
         self.tail = Tail(store)
-        self._app = self._routes(Api(store, self._render, self.tail), Pages(store, self._render))
+        watch = Watch(store, self._open, health, retention)
+        self._app = self._routes(Api(store, self._render, self.tail, watch), Pages(store, self._render, watch))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         _discard_captures(scope)
@@ -90,10 +93,11 @@ class Viewer:
 
     def _routes(self, api: Api, pages: Pages) -> ASGIApp:
         # Asked above all when the store is away.
-        self._without_store: tuple[Endpoint, ...] = (api.meta, api.health)
+        self._without_store: tuple[Endpoint, ...] = (api.meta, api.health, pages.health)
         guarded: list[tuple[str, Endpoint]] = [
             ("/", pages.calls),
             ("/entries/{id}", pages.entry),
+            ("/health", pages.health),
             ("/api/entries", api.entries),
             ("/api/entries/{id}", api.entry),
             ("/api/entries/{id}/request", api.request_body),

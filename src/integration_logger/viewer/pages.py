@@ -18,6 +18,7 @@ from integration_logger.query import EVERYTHING, Query
 from integration_logger.stores.base import Page, Store
 from integration_logger.viewer import lines, sidebar
 from integration_logger.viewer.access import Principal
+from integration_logger.viewer.health import Watch, figures
 from integration_logger.viewer.pane import Pane, pane
 from integration_logger.viewer.params import PageState
 from integration_logger.viewer.render import Renderer
@@ -45,9 +46,10 @@ class Hint(msgspec.Struct, frozen=True):
 class Pages:
     """Answers the routes that people open."""
 
-    def __init__(self, store: Store, render: Renderer) -> None:
+    def __init__(self, store: Store, render: Renderer, watch: Watch) -> None:
         self._store = store
         self._render = render
+        self._watch = watch
 
     def calls(self, request: Request, principal: Principal) -> Response:
         """The list, and the pane where an entry is chosen."""
@@ -77,7 +79,17 @@ class Pages:
             raise HTTPException(404)
         tab = request.query_params.get("tab", "overview")
         values = self._pane_values(entry, principal, "../", tab, _like)
-        return self._render.page(request, "entry.html", state=None, line=lines.line, **values)
+        sees_health = not principal.limited
+        return self._render.page(
+            request, "entry.html", state=None, line=lines.line, sees_health=sees_health, **values
+        )
+
+    def health(self, request: Request, principal: Principal) -> Response:
+        """How the logging does everywhere; not for readers who see some tenants only."""
+        if principal.limited:
+            raise HTTPException(403)
+        overview = self._watch.look()
+        return self._render.page(request, "health.html", overview=overview, figures=figures(overview), sees_health=True)
 
     def _not_understood(self, request: Request, principal: Principal, error: QueryError) -> Response:
         state = PageState.read([], principal.scope)
@@ -110,6 +122,7 @@ class Pages:
             timeline=None,
             line=lines.line,
             blank=lines.BLANK,
+            sees_health=not principal.limited,
             **(defaults | values),
         )
 
@@ -135,13 +148,7 @@ class Pages:
         """Say to those who may know it what is wrong with the logging itself."""
         if principal.limited:
             return []
-        health = self._render.health()
-        found = list(health.get("problems", ()))
-        if health.get("durable") is False and not found:
-            found.append("Entries are kept in memory only: they are lost if the process ends.")
-        if dropped := health.get("dropped"):
-            found += [f"{count:,} entries were lost: {reason}." for reason, count in dropped.items()]
-        return found
+        return [finding.text for finding in self._watch.look(info=False).findings]
 
 
 def newest_seq(store: Store) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -51,11 +50,9 @@ class Renderer:
         title: str,
         theme: str,
         support_url: str | None,
-        health: Callable[[], dict[str, Any]],
         retention: Retention | None,
     ) -> None:
         self.title = title
-        self.health = health
         self._environment = Environment(
             loader=PackageLoader("integration_logger.viewer"),
             autoescape=True,
