@@ -172,7 +172,7 @@ class IntegrationLogger:
         return Viewer(
             self.store,
             authorize=authorize,
-            health=lambda: msgspec.structs.asdict(self.health()),
+            health=self.health,
             on_request=self.start,
             retention=self.retention,
             **options,

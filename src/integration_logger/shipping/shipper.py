@@ -157,8 +157,9 @@ class Shipper:
             self._here = present(folder)
 
     def look_again(self) -> None:
-        """Have the next turn see at once who is there."""
+        """Have the next turns see at once who is there, and write down at once how it stands: they are the last."""
         self._looked_at = -LOOK_EVERY
+        self._account.hurry()
 
     def _close_gone(self, folder: Path) -> None:
         """End what processes left in flight who have gone, once all that they wrote is stored: it may have ended."""
