@@ -6,13 +6,17 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from integration_logger import IntegrationLogger, Redactor, codec
+from integration_logger.errors import StoreError
+from integration_logger.shipping import background
 from integration_logger.spool.folders import note_trouble, read_trouble
 from integration_logger.spool.segments import Segment, frame
-from integration_logger.stores.sql import sqlite
+from integration_logger.stores.base import Purged
+from integration_logger.stores.sql import SQLStore, sqlite
 from tests.deadlines import eventually
 from tests.records import record
 
@@ -68,3 +72,23 @@ def test_a_newer_segment_that_has_gone_is_no_trouble_any_more(loggers: list[Inte
     segment.path.unlink()
     for log in loggers:
         eventually(lambda log=log: log.health().problems == ())  # type: ignore[misc]
+
+
+def test_a_purge_that_failed_is_tried_again_soon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once the store is well again, the log does not go on for a minute to say that purging fails."""
+    monkeypatch.setattr(background, "LONGEST_PAUSE", 0.1)
+    failing = True
+    purge = SQLStore.purge
+
+    def may_fail(self: SQLStore, *args: Any, **bounds: Any) -> Purged:
+        if failing:
+            raise StoreError("the server is away")
+        return purge(self, *args, **bounds)
+
+    monkeypatch.setattr(SQLStore, "purge", may_fail)
+    with closing(IntegrationLogger(f"sqlite:///{tmp_path}/log.db")) as log:
+        record(log)
+        assert log.flush()
+        assert eventually(lambda: log.health().problems) == ("the server is away",)
+        failing = False
+        eventually(lambda: log.health().problems == ())

@@ -101,8 +101,8 @@ class Background:
         except BaseException as error:
             text = str(error) if isinstance(error, StoreError) else describe(error)
             self.purging.warn("deleting expired entries failed: %s", text)
-        else:
-            self.purging.end()
+            return LONGEST_PAUSE
+        self.purging.end()
         return PURGE_EVERY
 
 
