@@ -22,6 +22,8 @@ from tests.reliability.faults.run import Fault
 from tests.reliability.faults.world import World, answers, mount
 
 FLIPS: Final = 20
+WAITING: Final = 64 * 1024
+"""Bytes that wait on the spool when it is damaged, at least."""
 SMALL: Final = 2 * 1024**2
 """Bytes of a spool whose segments are soon full, and then left for new ones."""
 
@@ -122,7 +124,7 @@ def damaged(damage: Callable[[World], int], *, dead: bool) -> Callable[[World], 
     @contextmanager
     def inject(world: World) -> Iterator[None]:
         with locked_if_sqlite(world):
-            eventually(lambda: sum(path.stat().st_size for path in segments(world.spool)) > 64 * 1024, 30)
+            eventually(lambda: sum(len(written(path)) for path in segments(world.spool)) > WAITING, 30)
             if dead:
                 world.end(signal.SIGKILL)
             world.frames_hit = damage(world)
@@ -134,11 +136,16 @@ def damaged(damage: Callable[[World], int], *, dead: bool) -> Callable[[World], 
     return inject
 
 
+def written(path: Path) -> bytes:
+    """Return what has been written to a segment, which may be longer."""
+    return path.read_bytes().rstrip(b"\0")
+
+
 def flip(world: World) -> int:
     """Change bytes here and there; return how many entries that can hit."""
     for path in segments(world.spool):
         with path.open("r+b") as file:
-            size = len(file.read().rstrip(b"\0"))
+            size = len(written(path))
             for _ in range(FLIPS if size else 0):
                 at = random.randrange(size)
                 file.seek(at)
@@ -152,7 +159,7 @@ def truncate(world: World) -> int:
     """Cut segments at a third; return how many entries that can hit, those included that were written meanwhile."""
     hit = 5
     for path in segments(world.spool):
-        data = path.read_bytes().rstrip(b"\0")
+        data = written(path)
         os.truncate(path, len(data) // 3)
         hit += data[len(data) // 3 :].count(MAGIC) + 1
     return hit
