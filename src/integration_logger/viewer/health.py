@@ -110,6 +110,13 @@ class Overview:
         """``failing``: entries are being lost, or the log cannot be read. ``degraded``: somebody should look."""
         return self.findings[0].level if self.findings else "ok"
 
+    @property
+    def headline(self) -> str:
+        """The status in words."""
+        if self.status == "failing":
+            return "The store cannot be read" if self.store_problem is not None else "Entries are being lost"
+        return "Something needs attention" if self.findings else "All is well"
+
     def _find(self) -> Iterator[Finding]:
         if self.store_problem is not None:
             yield Finding("failing", f"The store cannot be read: {self.store_problem}")
@@ -153,7 +160,7 @@ def figures(overview: Overview) -> list[Figure]:
         Figure("Shipped", f"{total.shipped:,}"),
         Figure("Waiting", words.size(total.backlog_bytes), words.span(total.backlog_seconds or None)),
         Figure("Lost", f"{lost:,}", is_bad=lost > 0),
-        Figure("Could not be redacted", f"{total.redaction_failed:,}", is_bad=total.redaction_failed > 0),
+        Figure("Redaction failed", f"{total.redaction_failed:,}", is_bad=total.redaction_failed > 0),
         Figure("Shipping errors", f"{total.shipping_errors:,}"),
     ]
     others = [
