@@ -21,7 +21,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("spool", "stores"),
     ("recorder", "shipping"),
     ("adapters", "viewer", "curl"),
-    ("options", "logger"),
+    ("options", "lifecycle", "logger"),
     ("__init__",),
     ("testing", "demo"),
     ("cli", "__main__"),

@@ -105,7 +105,7 @@ def accepts(variable: str) -> bool:
 
 
 def public(type: type) -> list[str]:
-    return [name for name, value in vars(type).items() if not name.startswith("_") and callable(getattr(type, name))]
+    return [name for name in dir(type) if not name.startswith("_") and callable(getattr(type, name))]
 
 
 def test_every_method_is_documented() -> None:
