@@ -23,15 +23,6 @@ def test_a_healthy_log_passes(url: str, tmp_path: Path) -> None:
     assert "✗" not in done.output
 
 
-def test_an_unreachable_store_is_named(tmp_path: Path) -> None:
-    """A store that cannot be opened is told with what to do, and status 1."""
-    (tmp_path / "log.db").write_bytes(b"not a database" * 1000)
-    done = run("check", f"sqlite:///{tmp_path}/log.db")
-    assert done.exit_code == 1
-    assert "✗" in done.output
-    assert "→" in done.output
-
-
 @pytest.fixture
 def spool(tmp_path: Path) -> Path:
     """A spool folder with one entry that nobody has shipped."""

@@ -9,6 +9,7 @@ import tomllib
 import pytest
 
 from integration_logger import errors
+from integration_logger.cli.store_checks import ADVICE, advice
 from integration_logger.health import Health
 from tests.docs import pages
 
@@ -60,9 +61,19 @@ def test_documented_texts_occur_in_the_code() -> None:
 
 def test_what_every_finding_asks_for_is_documented() -> None:
     """There is a row for each finding of ``check`` that says what to do."""
-    tree = ast.parse(pages.read("src/integration_logger/cli/checks.py"))
-    calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and getattr(n.func, "id", "") == "Finding"]
+    trees = [ast.parse(pages.read(f"src/integration_logger/cli/{name}.py")) for name in ("checks", "store_checks")]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    calls = [n for n in nodes if isinstance(n, ast.Call) and getattr(n.func, "id", "") == "Finding"]
     assert len(pages.rows(ERRORS, "Findings of check")) == sum(len(call.args) == 2 for call in calls)
+
+
+def test_every_advice_about_a_store_is_documented() -> None:
+    """There is a row for each sort of trouble with a store, and each text in it gets that advice."""
+    table = pages.rows(ERRORS, "What the store says")
+    assert len(table) == len(ADVICE) + 1
+    for (says, _), (_, todo) in zip(table, ADVICE, strict=False):
+        for text in pages.codes(says):
+            assert advice("sqlite:///log.db", errors.StoreError(text)) == todo, text
 
 
 # --- the project ------------------------------------------------------------------------------------

@@ -12,16 +12,16 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
+from integration_logger import codec
 from integration_logger.cli import terminal
-from integration_logger.cli.reading import opened, sqlite_file
-from integration_logger.errors import IntegrationLoggerError
+from integration_logger.cli.finding import Finding
+from integration_logger.cli.reading import sqlite_file
+from integration_logger.cli.store_checks import check_store
+from integration_logger.errors import CodecError
 from integration_logger.options import default_folder, store_name
 from integration_logger.shipping.shipper import LOCK
 from integration_logger.spool.folders import read_manifest
-from integration_logger.spool.segments import POSITION, READ_AHEAD, segments
-from integration_logger.stores import safe_url
+from integration_logger.spool.segments import HEADER, MAGIC, POSITION, segments
 
 PATIENCE: Final = 60
 """Seconds that an entry may lie on the spool before somebody should look."""
@@ -32,39 +32,32 @@ NETWORK: Final = re.compile(
 """Types of file systems that other machines can write to, where locks and appending are not to be relied on."""
 
 
-class Finding(msgspec.Struct, frozen=True):
-    """One thing that was looked at."""
-
-    what: str
-    todo: str | None = None
-    """What to do about it; None where all is well."""
-
-
 def check_all(url: str, spool: Path | None) -> Iterator[Finding]:
     """Look at the store and at its spool, which lies in its usual place unless ``spool`` says otherwise."""
     spool = spool or default_folder(url)
-    yield check_store(url)
+    yield from check_store(url)
     if path := sqlite_file(url):
         yield check_file_system(path.parent, "the store")
-    if spool is not None and spool.is_dir():
+    if spool is not None:
+        yield from check_spool(spool, url)
+
+
+def check_spool(spool: Path, url: str) -> Iterator[Finding]:
+    """Look at the folder itself, which tells what waits also where the store is away and no process is left."""
+    try:
+        if not spool.is_dir():
+            yield Finding(f"no spool yet in {spool}: nothing has been recorded there")
+            return
         yield check_file_system(spool, "the spool")
         yield check_writable(spool)
         yield check_manifest(spool, url)
         yield check_shipping(spool)
         yield check_rejected(spool)
-    elif spool is not None:
-        yield Finding(f"no spool yet in {spool}: nothing has been recorded there")
-
-
-def check_store(url: str) -> Finding:
-    """Tell whether the store can be opened and read."""
-    name = safe_url(url)
-    try:
-        with opened(url) as store:
-            info = store.info()
-    except IntegrationLoggerError as error:
-        return Finding(f"the store {name} cannot be used: {error}", "see to it that it runs and that the URL is right")
-    return Finding(f"the store {name} holds {info.entries:,} entries, {terminal.size(info.bytes)}")
+    except OSError as error:
+        yield Finding(
+            f"the spool {spool} cannot be read: {error.strerror}",
+            "run check as the user that the application runs as",
+        )
 
 
 def check_file_system(folder: Path, what: str) -> Finding:
@@ -121,27 +114,43 @@ def check_manifest(folder: Path, url: str) -> Finding:
 
 def check_shipping(folder: Path) -> Finding:
     """Tell whether somebody moves entries from the spool to the store."""
-    since = [written for path in segments(folder) if (written := waits_since(path)) is not None]
-    if not since:
+    found = [waiting for path in segments(folder) if (waiting := what_waits(path)) is not None]
+    if not found:
         return Finding("nothing waits on the spool")
-    waited = time.time() - min(since)
+    size, waited = terminal.size(sum(size for size, _ in found)), time.time() - min(since for _, since in found)
     if waited < PATIENCE:
-        return Finding("entries wait on the spool, just written")
-    text = f"entries have been waiting on the spool for {timedelta(seconds=round(waited))}"
+        return Finding(f"{size} wait on the spool, just written")
+    text = f"{size} have been waiting on the spool for {timedelta(seconds=round(waited))}"
     if _is_locked(folder / LOCK):
         return Finding(f"{text} though a process ships", "look for the warnings of integration_logger in its log")
     return Finding(f"{text} and no process ships them", "start the application: what waits is shipped then")
 
 
-def waits_since(path: Path) -> float | None:
-    """Return when a segment was last written, None where nothing of it waits. It is filled with zeros ahead."""
+def what_waits(path: Path) -> tuple[int, float] | None:
+    """Return the bytes of a segment that wait, and since when; None where nothing does. Zeros lie ahead in it."""
     try:
         shipped = path.with_suffix(POSITION).read_bytes() if path.with_suffix(POSITION).exists() else b""
         with path.open("rb") as file:
             file.seek(int(shipped) if shipped.isdigit() else 0)
-            return path.stat().st_mtime if file.read(READ_AHEAD).strip(b"\0") else None
+            left = file.read().strip(b"\0")
+            return (len(left), _written(left) or path.stat().st_mtime) if left else None
     except FileNotFoundError:  # shipped and deleted meanwhile
         return None
+
+
+def _written(frames: bytes) -> float | None:
+    """Return when the first frame was written; None where it does not say."""
+    if len(frames) < HEADER.size or not frames.startswith(MAGIC):
+        return None
+    _, length, _, _ = HEADER.unpack_from(frames)
+    payload = frames[HEADER.size : HEADER.size + length]
+    try:
+        if codec.is_report(payload):
+            return codec.decode_report(payload).at.timestamp()
+        entry = codec.decode(payload)
+    except CodecError:
+        return None
+    return entry.started_at.timestamp() + (entry.duration or 0)
 
 
 def _is_locked(path: Path) -> bool:

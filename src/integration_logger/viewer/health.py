@@ -43,6 +43,15 @@ class Problem(msgspec.Struct, frozen=True):
     """Host and process id of each; none where only the process that answers knows it."""
 
 
+class Lost(msgspec.Struct, frozen=True):
+    """All that was lost lately for one reason."""
+
+    reason: str
+    text: str
+    is_now: bool
+    """It may still be going on."""
+
+
 class Overview:
     """The health of a store's processes at one moment; without ``reports`` only that of the process that answers."""
 
@@ -120,7 +129,7 @@ class Overview:
     def _find(self) -> Iterator[Finding]:
         if self.store_problem is not None:
             yield Finding("failing", f"The store cannot be read: {self.store_problem}")
-        yield from self._find_losses()
+        yield from (Finding("failing" if lost.is_now else "degraded", lost.text) for lost in self.lost_lately())
         for problem in self.problems:
             yield Finding("degraded", f"{', '.join(problem.processes)}: {problem.text}".removeprefix(": "))
         if not self.durable and not self.problems:
@@ -129,7 +138,8 @@ class Overview:
         if max(waiting, self.here.backlog_seconds) > PATIENCE:
             yield Finding("degraded", "Entries have been waiting for the store for more than a minute.")
 
-    def _find_losses(self) -> Iterator[Finding]:
+    def lost_lately(self) -> Iterator[Lost]:
+        """Yield what was lost within the last day, by reason."""
         lately = [loss for loss in self.losses if self.now - loss.last <= LOST_LATELY]
         for reason in dict.fromkeys(loss.reason for loss in lately):
             found = [loss for loss in lately if loss.reason == reason]
@@ -137,7 +147,7 @@ class Overview:
             entries = sum(loss.entries for loss in found)
             were = "entry was" if entries == 1 else "entries were"
             text = f"{entries:,} {were} lost: {reason}, {_period(first, last)}."
-            yield Finding("failing" if self.now - last <= LOST_NOW else "degraded", text)
+            yield Lost(reason, text, self.now - last <= LOST_NOW)
 
 
 class Figure(msgspec.Struct, frozen=True):
