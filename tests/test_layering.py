@@ -20,7 +20,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ),
     ("spool", "stores"),
     ("recorder", "shipping"),
-    ("adapters", "viewer", "curl"),
+    ("adapters", "viewer", "curl", "telemetry"),
     ("options", "lifecycle", "logger"),
     ("__init__",),
     ("testing", "demo"),
@@ -53,6 +53,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "pydantic": ("demo",),
     "httpx": ("demo", "cli"),
     "h11": ("cli",),
+    "opentelemetry": ("telemetry", "logger"),
 }
 """Which top-level modules may import a package."""
 NO_EVENT_LOOP = ("adapters", "recorder", "capture", "bodies", "redaction", "codec", "spool", "context")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
-from integration_logger import options
+from integration_logger import options, telemetry
 from integration_logger.adapters.asgi import ASGIApp, ASGIMiddleware, Labels
 from integration_logger.adapters.paths import Patterns
 from integration_logger.adapters.wsgi import EnvironLabels, WSGIApp, WSGIMiddleware
@@ -22,6 +22,9 @@ from integration_logger.spool.writer import Spool
 from integration_logger.stores.base import Store
 from integration_logger.viewer import Viewer
 from integration_logger.viewer.access import Authorize
+
+if TYPE_CHECKING:
+    from opentelemetry.metrics import MeterProvider
 
 ANNOUNCE_AFTER: Final = 2.0
 """Seconds after which a call that has not ended is shown as under way."""
@@ -133,3 +136,10 @@ class IntegrationLogger(Lifecycle):
             retention=self.retention,
             **options,
         )
+
+    def instrument_metrics(self, meter_provider: MeterProvider | None = None) -> None:
+        """Have OpenTelemetry collect what ``health`` returns, by the given provider or the global one; call it once.
+
+        Raises ``ConfigurationError`` where the OpenTelemetry API is not installed.
+        """
+        telemetry.instrument(self.health, meter_provider)

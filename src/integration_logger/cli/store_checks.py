@@ -82,10 +82,11 @@ def advice(url: str, error: IntegrationLoggerError) -> str:
     """Return what to do about a store that cannot be used."""
     if isinstance(error, ConfigurationError):
         return "give the URL of the store as the application has it"
-    for pattern, todo in ADVICE:
-        if re.search(pattern, str(error)):
-            return todo
-    return "see to it that it runs, can be reached from here, and that the URL is right"
+    return _todo(str(error)) or "see to it that it runs, can be reached from here, and that the URL is right"
+
+
+def _todo(text: str) -> str | None:
+    return next((todo for pattern, todo in ADVICE if re.search(pattern, text)), None)
 
 
 def check_processes(overview: Overview) -> Iterator[Finding]:
@@ -101,7 +102,7 @@ def check_processes(overview: Overview) -> Iterator[Finding]:
     for problem in overview.problems:
         yield Finding(
             f"{', '.join(problem.processes)}: {problem.text}",
-            "look it up under Problems in the reference of errors; it goes by itself once the cause is gone",
+            _todo(problem.text) or "look it up under Problems in the reference of errors",
         )
     for process in overview.processes:
         if overview.is_heard(process) and not (process.health.durable or process.health.problems):
