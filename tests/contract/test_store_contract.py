@@ -182,7 +182,7 @@ def test_a_call_that_has_ended_is_not_in_flight_again(store: Store) -> None:
 
 
 def test_a_call_may_end_without_an_entry(store: Store) -> None:
-    """What was left out of the log, or lost, is not shown as under way for ever; others stay, and none need be there."""
+    """What was left out of the log, or lost, is not under way for ever; others stay, and none need be there."""
     over, other = make_in_flight("a"), make_in_flight("a")
     store.write([], in_flight=[over, other])
     store.write([], ended=[over.entry.id, make_entry().id])

@@ -80,9 +80,7 @@ class Pages:
         tab = request.query_params.get("tab", "overview")
         values = self._pane_values(entry, principal, "../", tab, _like)
         sees_health = not principal.limited
-        return self._render.page(
-            request, "entry.html", state=None, line=lines.line, sees_health=sees_health, **values
-        )
+        return self._render.page(request, "entry.html", state=None, line=lines.line, sees_health=sees_health, **values)
 
     def health(self, request: Request, principal: Principal) -> Response:
         """How the logging does everywhere; not for readers who see some tenants only."""
