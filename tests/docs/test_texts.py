@@ -8,7 +8,8 @@ import tomllib
 
 import pytest
 
-from integration_logger import errors
+from integration_logger import errors, health
+from integration_logger.cli import store_checks
 from integration_logger.cli.store_checks import ADVICE, advice
 from integration_logger.health import Health
 from tests.docs import pages
@@ -57,6 +58,13 @@ def test_documented_texts_occur_in_the_code() -> None:
         for text in pages.listed(ERRORS, heading):
             parts = [part.strip() for part in text.split("…") if part.strip(" ():,")]
             assert [part for part in parts if part not in texts] == [], text
+
+
+def test_every_reason_of_loss_is_documented() -> None:
+    """Each reason has a row, which metrics begin at zero and ``check`` gives advice for."""
+    assert pages.listed(ERRORS, "Why entries are dropped") == [*health.REASONS] == [*store_checks.REASONS]
+    source = "".join(pages.read(f"src/integration_logger/spool/{name}.py") for name in ("writer", "memory_queue"))
+    assert {*re.findall(r'return "([a-z ]+)"', source)} == {*health.REASONS}
 
 
 def test_what_every_finding_asks_for_is_documented() -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from integration_logger.health import Health
 from integration_logger.shipping import account as account_module
-from integration_logger.shipping.account import TELL_EVERY, Account
+from integration_logger.shipping.account import TELL_ANYWAY, TELL_EVERY, Account
 from integration_logger.stores.memory import MemoryStore
-from integration_logger.stores.reports import get_report
+from integration_logger.stores.reports import fold_reports, get_report, read_reports
 
 
 class World:
@@ -90,3 +91,36 @@ def test_an_account_that_cannot_be_read_begins_anew(world: World) -> None:
     health = world.tell()
     assert health is not None
     assert health.shipped == 1
+
+
+def test_a_shipper_that_lives_is_heard_of(world: World) -> None:
+    """Though nothing changes, it is written down again every half minute, so that others know that it is there."""
+    world.tell()
+    first = get_report(world.store.state, "folder/shipping")
+    world.tell(after=TELL_ANYWAY - 1)
+    assert get_report(world.store.state, "folder/shipping") == first
+    world.tell()
+    now = get_report(world.store.state, "folder/shipping")
+    assert first is not None
+    assert now is not None
+    assert now.at > first.at
+
+
+def test_a_shipper_that_ends_leaves_the_last_word(world: World) -> None:
+    """What waits no longer is written down at once at the end, or it would seem to wait for ever."""
+    world.tell(waiting=70)
+    world.account.hurry()
+    health = world.tell(after=0)
+    assert health is not None
+    assert health.backlog_bytes == 0
+
+
+def test_an_account_that_was_folded_goes_on(world: World) -> None:
+    """A folder that nobody has shipped for long has its account where the rows of ended processes are."""
+    world.counts["shipped"] = 5
+    world.tell()
+    fold_reports(world.store.state, datetime.now(UTC) + timedelta(days=2))
+    world.counts = Counter(shipped=2)
+    world.account = Account(world.store, world.counts)
+    world.tell()
+    assert read_reports(world.store.state).total.shipped == 7

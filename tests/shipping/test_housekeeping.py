@@ -13,7 +13,9 @@ from integration_logger.retention import Retention, Rule
 from integration_logger.shipping.housekeeping import LONGEST, PURGE, REDATE, RULES, Housekeeping
 from integration_logger.stores.base import Purged
 from integration_logger.stores.memory import MemoryStore
+from integration_logger.stores.reports import all_reports, put_report, read_reports
 from tests.factories import make_entry
+from tests.reports import make_report
 
 OLD = Retention("30 days")
 NEW = Retention("3 days")
@@ -179,3 +181,15 @@ def test_a_short_script_changes_no_dates(store: Watched) -> None:
     look(Housekeeping(store, NEW))
     look(settled(store, OLD))
     assert (store.dated, store.state.get(RULES)) == ([], OLD.fingerprint)
+
+
+# --- reports ------------------------------------------------------------------------------------------
+
+
+def test_reports_of_ended_processes_are_folded(store: Watched) -> None:
+    """With the purge the rows of processes that have ended are added up, so that State stays small."""
+    put_report(store.state, make_report("gone", 7200, captured=3))
+    put_report(store.state, make_report("here", 5, captured=4))
+    Housekeeping(store, Retention()).work()
+    assert [report.owner for report in all_reports(store.state)] == ["here"]
+    assert read_reports(store.state).total.captured == 7

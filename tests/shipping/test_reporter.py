@@ -13,7 +13,13 @@ from integration_logger.health import Health, Report
 from integration_logger.recorder import Recorder
 from integration_logger.redaction import Redactor
 from integration_logger.shipping import reporter as reporter_module
-from integration_logger.shipping.reporter import NEWS_BYTES, REPORT_EVERY, REPORT_EVERY_IF_PATIENT, Reporter
+from integration_logger.shipping.reporter import (
+    NEWS_BYTES,
+    REPORT_ANYWAY,
+    REPORT_EVERY,
+    REPORT_EVERY_IF_PATIENT,
+    Reporter,
+)
 from integration_logger.spool.memory_queue import MemoryQueue
 from integration_logger.stores.base import MAX_IN_FLIGHT
 
@@ -83,6 +89,19 @@ def test_nothing_new_is_not_told(process: Make) -> None:
     report = made.report()
     assert report is not None
     assert (report.owner, report.health.captured) == ("me", 1)
+    assert made.report() is None
+
+
+def test_a_process_that_lives_is_heard_of(process: Make) -> None:
+    """Once it has said something, it says so again every half minute; one that never recorded stays silent."""
+    made = process()
+    assert made.report(10 * REPORT_ANYWAY) is None
+    made.health = Health(captured=1)
+    assert made.report() is not None
+    assert made.report(REPORT_ANYWAY - 1) is None
+    report = made.report()
+    assert report is not None
+    assert report.health.captured == 1
     assert made.report() is None
 
 

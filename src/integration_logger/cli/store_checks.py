@@ -23,8 +23,8 @@ ADVICE: Final = (
     ("there is no file", "give the URL that the application writes to; it makes the file with the first entry"),
     (
         "not a database|malformed|damaged",
-        "move the file away and start the application again: it makes a new one, and what waits on the spool goes "
-        "there; sqlite3 OLD .recover saves what can be saved",
+        "end the application, move the file away with those of its name and -wal and -shm, and start again: there will "
+        "be a new file, and what waits on the spool goes there; sqlite3 OLD .recover saves what can be saved",
     ),
     ("newer integration-logger", "upgrade integration-logger here to the version that the application has"),
     ("locked", "wait, or end the process that holds the file; fuser FILE names it"),
