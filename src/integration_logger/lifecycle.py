@@ -25,6 +25,7 @@ from integration_logger.retention import Retention
 from integration_logger.shipping.background import Background
 from integration_logger.shipping.child import ShippingChild
 from integration_logger.shipping.keeper import Keeper
+from integration_logger.shipping.neglect import Neglect
 from integration_logger.shipping.reporter import Reporter
 from integration_logger.shipping.shipper import Shipper
 from integration_logger.spool.folders import read_trouble, write_rules
@@ -63,6 +64,7 @@ class Lifecycle:
         self._spool = options.read_spool(spool, store)
         self._writer = options.make_writer(self._spool, self._url)
         self._job = options.read_job(ship, store, self._url, self._spool, self.retention)
+        self._neglect = Neglect(self._writer) if ship is None and self._writer is not None else None
         self._queue = MemoryQueue() if self._writer is None else self._writer.memory
         self._owner = new_id()
         """This process, to others."""
@@ -207,6 +209,8 @@ class Lifecycle:
             yield text
         if self._active_shipper.left is not None:
             yield self._active_shipper.left
+        if self._neglect is not None and (text := self._neglect.text):
+            yield text
 
     def close(self, timeout: float = CLOSE_SECONDS) -> None:
         """Ship what is left, for at most ``timeout`` seconds, and stop; what remains waits on the spool.

@@ -110,6 +110,14 @@ def test_problems_of_processes_that_are_silent_are_no_news() -> None:
     assert told(make_report(ago=SILENT, durable=False, problems=("on fire",)))["status"] == "ok"
 
 
+def test_a_problem_of_many_is_told_once_with_some_names() -> None:
+    """A hundred workers with a full disk are one line."""
+    data = told(*(make_report(f"worker-{n}", pid=n, problems=("disk full",)) for n in range(100)))
+    (finding,) = data["findings"]
+    assert finding["text"].endswith(" and 97 more: disk full")
+    assert len(data["problems"][0]["processes"]) == 100
+
+
 def test_entries_in_memory_only_are_told() -> None:
     """That a process has no spool is told even where it knows of no problem."""
     data = told(make_report(durable=False))

@@ -17,7 +17,7 @@ from integration_logger.errors import ConfigurationError, IntegrationLoggerError
 from integration_logger.health import Health
 from integration_logger.stores import safe_url
 from integration_logger.stores.reports import read_reports
-from integration_logger.viewer.health import PATIENCE, Overview, name_of
+from integration_logger.viewer.health import PATIENCE, Overview, name_of, said
 
 ADVICE: Final = (
     ("there is no file", "give the URL that the application writes to; it makes the file with the first entry"),
@@ -101,7 +101,7 @@ def check_processes(overview: Overview) -> Iterator[Finding]:
         yield Finding("no entry was lost within the last day")
     for problem in overview.problems:
         yield Finding(
-            f"{', '.join(problem.processes)}: {problem.text}",
+            said(problem),
             _todo(problem.text) or "look it up under Problems in the reference of errors",
         )
     for process in overview.processes:

@@ -78,7 +78,7 @@ class ShippingChild:
 
     def _is_needed(self) -> bool:
         if self._process is None:
-            return _is_free(self._folder / LOCK)
+            return is_free(self._folder / LOCK)
         status = self._process.poll()
         if status is None:
             self._pause = LOOK_EVERY
@@ -124,7 +124,7 @@ class ShippingChild:
             return False
 
 
-def _is_free(path: Path) -> bool:
+def is_free(path: Path) -> bool:
     """Tell whether nobody ships the folder; there is nothing to ship where there is no folder."""
     try:
         file = Descriptor(path, os.O_RDWR | os.O_CREAT)

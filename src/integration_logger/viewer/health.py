@@ -22,6 +22,8 @@ LOST_NOW: Final = timedelta(minutes=5)
 """A loss that is not older is still going on, as far as anybody can tell."""
 LOST_LATELY: Final = timedelta(days=1)
 """A loss that is not older is shown in the list, so that it is seen the next morning."""
+NAMED: Final = 3
+"""Processes that are named where many say the same."""
 PATIENCE: Final = 60.0
 """Seconds that an entry may wait for the store before somebody should look."""
 
@@ -131,7 +133,7 @@ class Overview:
             yield Finding("failing", f"The store cannot be read: {self.store_problem}")
         yield from (Finding("failing" if lost.is_now else "degraded", lost.text) for lost in self.lost_lately())
         for problem in self.problems:
-            yield Finding("degraded", f"{', '.join(problem.processes)}: {problem.text}".removeprefix(": "))
+            yield Finding("degraded", said(problem))
         if not self.durable and not self.problems:
             yield Finding("degraded", "Entries are kept in memory only: they are lost if the process ends.")
         waiting = max(map(self.waiting_seconds, self.shippers), default=0.0)
@@ -198,6 +200,13 @@ def is_shipper(report: Report) -> bool:
 def name_of(report: Report) -> str:
     """Return what people call a process: its machine and its number there."""
     return f"{report.host} {report.pid}"
+
+
+def said(problem: Problem) -> str:
+    """Return who says what, a few by name."""
+    names, others = problem.processes[:NAMED], len(problem.processes) - NAMED
+    who = ", ".join(names) + (f" and {others} more" if others > 0 else "")
+    return f"{who}: {problem.text}" if who else problem.text
 
 
 def _period(first: datetime, last: datetime) -> str:
