@@ -22,6 +22,16 @@ def test_a_value_is_kept(state: State) -> None:
     assert state.get("a") is None
 
 
+def test_a_value_is_deleted_where_it_is_as_expected(state: State) -> None:
+    """What somebody else has changed meanwhile stays."""
+    state.put("a", b"1")
+    state.delete("a", expected=b"2")
+    assert state.get("a") == b"1"
+    state.delete("a", expected=b"1")
+    state.delete("a", expected=b"1")
+    assert state.get("a") is None
+
+
 def test_an_empty_value_is_a_value(state: State) -> None:
     """No bytes are not nothing."""
     assert state.put("a", b"")

@@ -249,9 +249,10 @@ class MemoryState:
             self._values[key] = value
             return True
 
-    def delete(self, key: str) -> None:
+    def delete(self, key: str, *, expected: bytes | None = None) -> None:
         with self._lock:
-            self._values.pop(key, None)
+            if expected is None or self._values.get(key) == expected:
+                self._values.pop(key, None)
 
     def list(self, prefix: str) -> dict[str, bytes]:
         with self._lock:

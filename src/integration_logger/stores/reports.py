@@ -6,6 +6,7 @@ ever goes down.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -75,21 +76,22 @@ def fold_reports(state: State, now: datetime) -> None:
 
     May be left at any point, and done by several at a time: each is counted once.
     """
-    old = [report for report in all_reports(state) if now - report.at > _patience(report)]
-    value = state.get(_ENDED)
+    value = state.get(_ENDED)  # first: if it is still the same in the end, nobody has folded what is listed now
     ended = _ended(value)
+    rows = {row: report for row in state.list(_PREFIX).items() if (report := _read(row[1])) is not None}
+    old = {row: report for row, report in rows.items() if now - report.at > _patience(report)}
     if not old or ended is None:
         return
-    if state.put(_ENDED, codec.encode(_folded(ended, old)), expected=ABSENT if value is None else value):
-        for report in old:
-            state.delete(f"{_PREFIX}{report.owner}")
+    if state.put(_ENDED, codec.encode(_folded(ended, old.values())), expected=ABSENT if value is None else value):
+        for key, found in old:
+            state.delete(key, expected=found)  # who reports meanwhile has come back
 
 
 def _patience(report: Report) -> timedelta:
     return FOLD_WAITING_AFTER if report.health.backlog_bytes else FOLD_AFTER
 
 
-def _folded(ended: Ended, old: list[Report]) -> Ended:
+def _folded(ended: Ended, old: Collection[Report]) -> Ended:
     past = {"backlog_bytes": 0, "backlog_seconds": 0.0, "durable": True, "problems": ()}
     total = add_up([ended.total, *(replace(_news(report, ended), **past) for report in old)])
     known = ended.reports | {report.owner: replace(report, health=replace(report.health, losses=())) for report in old}

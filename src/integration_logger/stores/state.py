@@ -28,8 +28,8 @@ class State(Protocol):
         """
         ...
 
-    def delete(self, key: str) -> None:
-        """Remove a value; does nothing if there is none."""
+    def delete(self, key: str, *, expected: bytes | None = None) -> None:
+        """Remove a value, with ``expected`` only if it is that one; does nothing if there is none."""
         ...
 
     def list(self, prefix: str) -> dict[str, bytes]:

@@ -34,8 +34,10 @@ class SQLState:
             self._database.upsert(connection, state, [("value", key, value, None, None, None)])
             return True
 
-    def delete(self, key: str) -> None:
-        self._delete("value", key)
+    def delete(self, key: str, *, expected: bytes | None = None) -> None:
+        with self._database.write() as connection:
+            if expected is None or _value(connection, key) == expected:
+                connection.execute(delete(state).where(_is("value", key)))
 
     def list(self, prefix: str) -> dict[str, bytes]:
         named = func.substr(_columns.key, 1, len(prefix)) == prefix
@@ -53,7 +55,8 @@ class SQLState:
             return True
 
     def release(self, key: str) -> None:
-        self._delete("claim", key)
+        with self._database.write() as connection:
+            connection.execute(delete(state).where(_is("claim", key)))
 
     def lease(self, key: str, owner: str, seconds: float) -> int | None:
         with self._database.write() as connection:
@@ -65,11 +68,6 @@ class SQLState:
             token += holder != owner
             self._database.upsert(connection, state, [("lease", key, None, owner, token, now + round(seconds * 1e6))])
             return int(token)
-
-    def _delete(self, sort: str, key: str) -> None:
-        with self._database.write() as connection:
-            connection.execute(delete(state).where(_is(sort, key)))
-
 
 def _value(connection: Connection, key: str) -> bytes | None:
     found: bytes | None = connection.scalar(select(_columns.value).where(_is("value", key)))
