@@ -111,7 +111,7 @@ def _read(path: Path) -> list[bytes]:
     reader, payloads = SegmentReader(path), []
     while frames := reader.read(_SAMPLE):
         reader.position = frames[-1].end
-        payloads += [frame.payload for frame in frames]
+        payloads += [frame.payload for frame in frames if not codec.is_report(frame.payload)]
     reader.close()
     return payloads
 

@@ -14,9 +14,9 @@ COMMAND = (sys.executable, "-m", "tests.benchmarks", "--quick")
     ("name", "words"),
     [
         ("overhead", ["Added to a request", "1 KiB", "credentials", "limit met", "CPU"]),
-        ("shipping", ["From the spool into SQLite", "entries/s", "decode", "compress"]),
+        ("shipping", ["From the spool into the store", "entries/s", "decode", "compress"]),
         ("memory", ["upload", "download", "limit met"]),
-        ("serving", ["requests/s", "bare Starlette", "p99 ms"]),
+        ("serving", ["requests/s", "bare Starlette", "p99 ms", "Paced", "Sustained"]),
     ],
 )
 def test_each_cheap_benchmark_prints_its_tables(name: str, words: list[str]) -> None:
