@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from integration_logger.errors import StoreError
-from integration_logger.health import COUNTERS, Health, Loss, Report, join_losses
+from integration_logger.health import Health, Loss, Report, join_losses
 from integration_logger.retention import Retention
 from integration_logger.stores.base import Info, Store
 from integration_logger.stores.reports import Reports, read_reports
@@ -265,7 +265,10 @@ def _process(report: Report, overview: Overview) -> dict[str, Any]:
 
 
 def _shipper(report: Report, overview: Overview) -> dict[str, Any]:
-    counts = {name: getattr(report.health, name) for name in (*COUNTERS[6:], "backlog_bytes")}
+    counts = {
+        name: getattr(report.health, name)
+        for name in ("shipped", "rejected", "corrupt", "shipping_errors", "backlog_bytes")
+    }
     return _who(report, overview) | counts | {"backlog_seconds": overview.waiting_seconds(report)}
 
 
