@@ -9,7 +9,7 @@ from playwright.sync_api import Browser
 
 from tests.benchmarks.live import LIMIT, RATE, measure, percentile
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.alone]
 
 
 def test_an_entry_is_on_an_open_page_within_a_second_under_load(browser: Browser, tmp_path: Path) -> None:

@@ -46,6 +46,7 @@ def rules(engine: str) -> Rules:
 ENGINES = {name: rules(name) for name in ("search", "hyperscan") if name == "search" or databases.hyperscan}
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("body", BODIES)
 def test_linear(engine: str, body: str) -> None:

@@ -17,7 +17,7 @@ import pytest
 from tests.deadlines import eventually
 from tests.reliability.processes import Host, host, load
 
-pytestmark = pytest.mark.reliability
+pytestmark = [pytest.mark.reliability, pytest.mark.alone]
 
 RATE = 500
 """Calls a second."""

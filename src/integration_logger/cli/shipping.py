@@ -14,9 +14,9 @@ from integration_logger.cli import terminal
 from integration_logger.errors import ConfigurationError, StoreError
 from integration_logger.retention import Retention
 from integration_logger.shipping.background import Background
-from integration_logger.shipping.child import Job
+from integration_logger.shipping.child import Job, is_free
 from integration_logger.shipping.process import Ending, make_shipper, run
-from integration_logger.shipping.shipper import Shipper
+from integration_logger.shipping.shipper import LOCK, Shipper
 from integration_logger.spool.folders import read_manifest, read_rules
 from integration_logger.spool.writer import Spool
 
@@ -66,8 +66,8 @@ def _ship(shipper: Shipper, go_on: Callable[[], bool]) -> None:
 
     def look() -> bool:
         nonlocal said
-        if (now := _situation(shipper)) != said:
-            said = now
+        if (now := _situation(shipper)) not in (None, said):
+            said = str(now)
             click.echo(terminal.line(said))
         time.sleep(LOOK_EVERY)
         return go_on()
@@ -75,9 +75,12 @@ def _ship(shipper: Shipper, go_on: Callable[[], bool]) -> None:
     run(Background(None, shipper), look)
 
 
-def _situation(shipper: Shipper) -> str:
+def _situation(shipper: Shipper) -> str | None:
+    """Say how it stands, or nothing in the moment before the folder is taken."""
     if shipper.has_folder:
         return f"Shipping {shipper.folder} to {shipper.url}; Ctrl-C ends it"
     if shipper.folder is not None and not shipper.folder.is_dir():
         return f"There is no folder {shipper.folder} yet; waiting for the application to make it"
+    if shipper.folder is not None and is_free(shipper.folder / LOCK):
+        return None
     return f"Another process ships {shipper.folder}; waiting until it ends"
