@@ -17,7 +17,7 @@ test: $(VENV)/.for-test browser postgresql
 	$(PY) -m ruff check src tests
 	$(PY) -m ruff format --check src tests
 	$(PY) -m mypy
-	$(PY) -m pytest --numprocesses 3 --dist worksteal -m 'not alone' $(ARGS)
+	$(PY) -m pytest --numprocesses 2 --dist worksteal -m 'not alone' $(ARGS)
 	$(PY) -m pytest -m alone $(ARGS)
 
 bench: $(VENV)/.for-test

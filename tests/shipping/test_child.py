@@ -18,7 +18,7 @@ import pytest
 from integration_logger.descriptors import Descriptor
 from integration_logger.retention import Retention
 from integration_logger.shipping import child as child_module
-from integration_logger.shipping.child import LONGEST_PAUSE, LOOK_EVERY, Job, ShippingChild, interpreter
+from integration_logger.shipping.child import LONGEST_PAUSE, LOOK_EVERY, Job, ShippingChild, interpreter, is_free
 from integration_logger.shipping.process import read_job
 from integration_logger.shipping.shipper import LOCK
 from integration_logger.spool.folders import claim_folder
@@ -214,3 +214,11 @@ def test_a_child_may_outlive_who_started_it(recwarn: pytest.WarningsRecorder) ->
     os.kill(number, signal.SIGKILL)
     os.waitpid(number, 0)
     assert [str(warning.message) for warning in recwarn if warning.category is ResourceWarning] == []
+
+
+def test_a_folder_that_is_none_is_not_free(tmp_path: Path) -> None:
+    """Where a file is in the way of the folder, there is nothing to ship, and nothing is raised."""
+    (tmp_path / "spool").write_bytes(b"in the way")
+    assert not is_free(tmp_path / "spool" / LOCK)
+    assert not is_free(tmp_path / "nowhere" / LOCK)
+    assert is_free(tmp_path / LOCK)

@@ -128,7 +128,7 @@ def is_free(path: Path) -> bool:
     """Tell whether nobody ships the folder; there is nothing to ship where there is no folder."""
     try:
         file = Descriptor(path, os.O_RDWR | os.O_CREAT)
-    except FileNotFoundError:
+    except OSError:  # the folder is not there, is none, or is not for us
         return False
     try:
         return file.lock()
