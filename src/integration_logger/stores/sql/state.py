@@ -69,6 +69,7 @@ class SQLState:
             self._database.upsert(connection, state, [("lease", key, None, owner, token, now + round(seconds * 1e6))])
             return int(token)
 
+
 def _value(connection: Connection, key: str) -> bytes | None:
     found: bytes | None = connection.scalar(select(_columns.value).where(_is("value", key)))
     return found
