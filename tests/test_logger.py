@@ -78,6 +78,7 @@ def test_importing_and_constructing_open_nothing(tmp_path: Path) -> None:
     assert [*tmp_path.iterdir()] == []
 
 
+@pytest.mark.alone
 def test_a_record_begins_shipping(logger: Make) -> None:
     """The first record starts what ships it; nothing has to be called."""
     log = logger()
@@ -101,6 +102,7 @@ def test_a_lifespan_begins_shipping(tmp_path: Path, logger: Make) -> None:
     assert stored(log.store) == ids
 
 
+@pytest.mark.alone
 def test_without_a_store_nothing_is_recorded(logger: Make) -> None:
     """A logger for None wraps nothing, opens nothing, and flushes at once."""
     log = logger(None)
@@ -216,6 +218,7 @@ def test_syncs_happen_without_a_shipper(tmp_path: Path, logger: Make, monkeypatc
 # --- ending -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.alone
 def test_close_ships_and_lets_go(tmp_path: Path, logger: Make) -> None:
     """After closing everything is stored, no thread runs, no file is open, and the spool holds no entry."""
     log = logger()

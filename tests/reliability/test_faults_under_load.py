@@ -20,7 +20,7 @@ from tests.reliability.faults.world import Ship
 pytestmark = pytest.mark.reliability
 
 HERE: Final = frozenset((
-    "poison", "other shippers", "clock five hours on", "host killed", "child killed", "disk of the spool full",
+    "poison", "other shippers", "clock five hours on", "host killed", "child killed", "disk of the spool fills up",
     "spool full", "spool never writable", "spool deleted", "segment of a newer version", "bytes changed, writer alive",
     "segments cut, writer dead", "store locked", "store overwritten", "store deleted",
     "server killed", "server suspended", "tables locked", "database dropped", "other password",

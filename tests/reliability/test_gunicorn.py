@@ -51,7 +51,7 @@ def test_workers_that_are_recycled_under_load(shared: Log, kind: str) -> None:
     app, *options = KINDS[kind]
     recycling = ("--max-requests", "100", "--max-requests-jitter", "50")
     with gunicorn(shared, "--workers", "3", *recycling, *options, app=app) as host, load(host, 8) as calls:
-        calls.wait_for(1500)
+        calls.wait_for(600)
         end(host, calls)
     shared.assert_kept(calls)
 

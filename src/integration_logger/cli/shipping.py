@@ -77,10 +77,9 @@ def _ship(shipper: Shipper, go_on: Callable[[], bool]) -> None:
 
 def _situation(shipper: Shipper) -> str | None:
     """Say how it stands, or nothing in the moment before the folder is taken."""
-    if shipper.has_folder:
+    free = shipper.folder is not None and is_free(shipper.folder / LOCK)
+    if shipper.has_folder:  # asked last: what is not free may just have been taken here
         return f"Shipping {shipper.folder} to {shipper.url}; Ctrl-C ends it"
     if shipper.folder is not None and not shipper.folder.is_dir():
         return f"There is no folder {shipper.folder} yet; waiting for the application to make it"
-    if shipper.folder is not None and is_free(shipper.folder / LOCK):
-        return None
-    return f"Another process ships {shipper.folder}; waiting until it ends"
+    return None if free else f"Another process ships {shipper.folder}; waiting until it ends"
