@@ -39,7 +39,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     captured_bytes: int = 0
     """Bytes of those, as they are written to the spool."""
     dropped: dict[str, int] = {}
-    """Entries lost, by reason: ``spool full``, ``memory full``, ``too large``, ``no store`` …"""
+    """Entries lost, by reason: ``spool full``, ``memory full``, ``too large``."""
     losses: tuple[Loss, ...] = ()
     """When that was, the newest last."""
     discarded: int = 0

@@ -71,7 +71,6 @@ class Recorder:
         trusted_proxies: TrustedProxies | None = None,
         start: Callable[[], None] = lambda: None,
         stop: Callable[[], object] = lambda: None,
-        keep: Callable[[], object] = lambda: None,
     ) -> None:
         if labels is not None and not callable(labels) and not isinstance(labels, Mapping):
             raise ConfigurationError(f"labels takes a dict, or a callable that returns one, not {labels!r}")
@@ -87,7 +86,7 @@ class Recorder:
         """Ships what is left; called when the host shuts down."""
         self.started_in = 0
         """The process that ships; another number in a forked child, which must begin anew."""
-        self.keep = keep
+        self.keep: Callable[[], object] = lambda: None
         """Does what is due now and then, where no thread does it."""
         self.kept_at = inf
         """When that was done last, by the monotonic clock of captures; infinite before the start."""
