@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -14,66 +12,13 @@ from integration_logger.errors import StoreError
 from integration_logger.query import EVERYTHING, Query
 from integration_logger.retention import Retention
 from integration_logger.shipping import shipper as shipper_module
-from integration_logger.shipping.shipper import Shipper
 from integration_logger.spool.memory_queue import MemoryQueue
 from integration_logger.spool.segments import POSITION, Segment, frame, segments
 from integration_logger.spool.writer import SpoolWriter
 from integration_logger.stores.memory import MemoryStore
+from tests.records import stored
+from tests.shipping.shippers import URL, Ship, open_files, spooled
 from tests.spools import encoded, without_privileges
-
-URL = "sqlite:////srv/log.db"
-
-Ship = Callable[..., Shipper]
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "spool"
-
-
-@pytest.fixture
-def store() -> MemoryStore:
-    return MemoryStore()
-
-
-@pytest.fixture
-def shipper(folder: Path, store: MemoryStore) -> Iterator[Ship]:
-    """Make shippers for the folder."""
-    with ExitStack() as stack:
-
-        def make(**options: Any) -> Shipper:
-            given = {"url": URL, "folder": folder, "memory": MemoryQueue(), "owner": "me"} | options
-            made = Shipper(given.pop("store", store), Retention(), **given)
-            stack.callback(made.close)
-            return made
-
-        yield make
-
-
-@pytest.fixture
-def writer(folder: Path) -> Iterator[SpoolWriter]:
-    writer = SpoolWriter(folder, URL, max_bytes=1024**3)
-    yield writer
-    writer.close()
-
-
-def spooled(writer: SpoolWriter, number: int) -> list[str]:
-    """Put so many entries on the spool; return their ids."""
-    ids = []
-    for _ in range(number):
-        entry, data = encoded()
-        assert writer.append(data) is None
-        ids.append(entry.id)
-    return ids
-
-
-def open_files() -> int:
-    return sum(1 for _ in Path("/proc/self/fd").iterdir())
-
-
-def stored(store: MemoryStore) -> list[str]:
-    return [entry.id for entry in store.stream(Query(scope=EVERYTHING, order="asc"))]
-
 
 # --- what is shipped ------------------------------------------------------------------------------------
 
