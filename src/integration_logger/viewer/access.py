@@ -6,6 +6,7 @@ import inspect
 import secrets
 from collections.abc import Awaitable, Callable, Iterable
 from ipaddress import ip_address
+from typing import cast
 
 from anyio import to_thread
 from starlette.requests import Request
@@ -85,6 +86,25 @@ def _permissions(value: Iterable[str]) -> frozenset[str]:
 
 Authorize = Callable[[Request], "Principal | Awaitable[Principal | None] | None"]
 """Says who a request comes from; None for nobody. May be sync (it then runs in a thread) or async."""
+
+
+def checked(authorize: object) -> Authorize:
+    """Return the decision about access; raises ``ConfigurationError``, saying what to write, where it is none."""
+    if isinstance(authorize, type):
+        raise ConfigurationError(
+            f"authorize takes a callable that gets the request, not the class {authorize.__name__} itself: "
+            f"write authorize={_written(authorize)}()"
+        )
+    if not callable(authorize):
+        raise ConfigurationError(
+            "the log browser is not served without a decision about access: give authorize= a callable that takes "
+            "the request and returns a Principal or None, or local_only() for your own machine"
+        )
+    return cast(Authorize, authorize)
+
+
+def _written(authorize: type) -> str:
+    return "local_only" if authorize is LocalOnly else authorize.__name__
 
 
 async def identify(authorize: Authorize, request: Request) -> Principal | None:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
-from starlette.routing import Mount, Route
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -22,18 +21,17 @@ from integration_logger.errors import ConfigurationError, QueryError, ScopeError
 from integration_logger.health import Health
 from integration_logger.retention import Retention
 from integration_logger.stores.base import Store
-from integration_logger.viewer.access import Authorize, Principal, identify
+from integration_logger.viewer.access import Authorize, checked
 from integration_logger.viewer.api import Api
+from integration_logger.viewer.gate import Gate
 from integration_logger.viewer.health import Watch
 from integration_logger.viewer.pages import Pages
 from integration_logger.viewer.render import Renderer
+from integration_logger.viewer.routes import routes
 from integration_logger.viewer.tail import Tail
-from integration_logger.viewer.threads import in_thread
 
 _logger = logging.getLogger("integration_logger")
 _THEMES = ("system", "light", "dark")
-
-Endpoint = Callable[[Request, Principal], Response | Awaitable[Response]]
 
 
 class Viewer:
@@ -57,8 +55,8 @@ class Viewer:
         on_request: Callable[[], None] | None = None,
         retention: Retention | None = None,
     ) -> None:
-        _check(authorize, theme, frame_ancestors, support_url)
-        self._authorize: Authorize = authorize  # type: ignore[assignment]
+        authorize = checked(authorize)
+        _check(theme, frame_ancestors, support_url)
         self._on_request = on_request
         self._headers = _security_headers(frame_ancestors)
         self._render = Renderer(title=title, theme=theme, support_url=support_url, retention=retention)
@@ -66,7 +64,8 @@ class Viewer:
         self._opened = False
         self.tail = Tail(store)
         watch = Watch(store, self._open, health, retention)
-        self._app = self._routes(Api(store, self._render, self.tail, watch), Pages(store, self._render, watch))
+        self.routes = routes(Api(store, self._render, self.tail, watch), Pages(store, self._render, watch))
+        self._app = self._starlette(Gate(store, self._open, authorize, self._render))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         _discard_captures(scope)
@@ -91,65 +90,18 @@ class Viewer:
         self.close()
         await send({"type": "lifespan.shutdown.complete"})
 
-    def _routes(self, api: Api, pages: Pages) -> ASGIApp:
-        # Asked above all when the store is away.
-        self._without_store: tuple[Endpoint, ...] = (api.meta, api.health, pages.health)
-        guarded: list[tuple[str, Endpoint]] = [
-            ("/", pages.calls),
-            ("/entries/{id}", pages.entry),
-            ("/health", pages.health),
-            ("/api/entries", api.entries),
-            ("/api/entries/{id}", api.entry),
-            ("/api/entries/{id}/request", api.request_body),
-            ("/api/entries/{id}/response", api.response_body),
-            ("/api/entries/{id}/curl", api.curl),
-            ("/api/stream", api.stream),
-            ("/api/meta", api.meta),
-            ("/api/health", api.health),
-        ]
-        routes: list[Route | Mount] = [Route(path, self._guard(endpoint)) for path, endpoint in guarded]
-        routes.append(Mount("/static", _Static(directory=Path(__file__).parent / "static")))
+    def _starlette(self, gate: Gate) -> ASGIApp:
+        served: list[BaseRoute] = [Route(r.path, gate.guard(r), methods=[*r.methods]) for r in self.routes]
+        served.append(Mount("/static", _Static(directory=Path(__file__).parent / "static")))
         handlers = {
             QueryError: self._bad_query,
             StoreError: self._store_away,
             HTTPException: self._refused,
             Exception: self._broken,
         }
-        app = Starlette(routes=routes, exception_handlers=handlers)  # type: ignore[arg-type]
+        app = Starlette(routes=served, exception_handlers=handlers)  # type: ignore[arg-type]
         app.router.redirect_slashes = False
         return app
-
-    def _guard(self, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
-        async def guarded(request: Request) -> Response:
-            if request.scope["path"] == request.scope.get("root_path"):
-                return RedirectResponse(request.scope["path"] + "/")
-            sign_in = getattr(self._authorize, "sign_in", None)
-            if sign_in and (response := sign_in(request)):
-                return response  # type: ignore[no-any-return]
-            return await self._admit(request, endpoint)
-
-        return guarded
-
-    async def _admit(self, request: Request, endpoint: Endpoint) -> Response:
-        try:
-            principal = await identify(self._authorize, request)
-        except Exception:
-            _logger.exception("authorize failed; the log browser shows nothing")
-            return self._render.problem(request, 500, "authorize_failed")
-        if principal is None:
-            return self._render.problem(request, 401, "unauthorized", getattr(self._authorize, "hint", None))
-        if not principal.may("view"):
-            return self._render.problem(request, 403, "forbidden", f"The role {principal.role!r} may not see the log.")
-        if inspect.iscoroutinefunction(endpoint):
-            await in_thread(self._open)
-            return cast(Response, await endpoint(request, principal))
-        if endpoint in self._without_store:
-            return cast(Response, await in_thread(endpoint, request, principal))
-        return await in_thread(self._answer, endpoint, request, principal)
-
-    def _answer(self, endpoint: Endpoint, request: Request, principal: Principal) -> Response:
-        self._open()
-        return cast(Response, endpoint(request, principal))
 
     def _open(self) -> None:
         """Open the store unless that is done; raises ``StoreError``, and tries again the next time."""
@@ -168,7 +120,9 @@ class Viewer:
     async def _refused(self, request: Request, error: HTTPException) -> Response:
         codes = {403: "forbidden", 404: "not_found", 405: "method_not_allowed"}
         said = None if error.detail == HTTPStatus(error.status_code).phrase else error.detail
-        return self._render.problem(request, error.status_code, codes.get(error.status_code, "refused"), said)
+        response = self._render.problem(request, error.status_code, codes.get(error.status_code, "refused"), said)
+        response.headers.update(error.headers or {})
+        return response
 
     async def _broken(self, request: Request, error: Exception) -> Response:
         return self._render.problem(request, 500, "internal_error")
@@ -183,12 +137,7 @@ class _Static(StaticFiles):
         return response
 
 
-def _check(authorize: object, theme: str, frame_ancestors: str, support_url: str | None) -> None:
-    if not callable(authorize):
-        raise ConfigurationError(
-            "the log browser is not served without a decision about access: give authorize= a callable that takes "
-            "the request and returns a Principal or None, or local_only() for your own machine"
-        )
+def _check(theme: str, frame_ancestors: str, support_url: str | None) -> None:
     if theme not in _THEMES:
         raise ConfigurationError(f"theme takes {', '.join(_THEMES)}, not {theme!r}")
     if set(frame_ancestors) & set(";,\r\n"):

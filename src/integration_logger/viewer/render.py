@@ -20,12 +20,16 @@ PROBLEMS = {
         "Sign in to the application first; then this page opens.",
     ),
     "forbidden": ("This is not for you to see", "Ask whoever runs the application for access to its log."),
+    "cross_site": (
+        "That did not come from here",
+        "Open the page of the log anew and try again; a program sends the token of /api/meta as X-CSRF-Token.",
+    ),
     "outside_scope": ("This is not for you to see", "The filter names something outside of what you may see."),
     "not_found": (
         "There is nothing here",
         "The entry was never there, its time has run out, or it is not yours to see.",
     ),
-    "method_not_allowed": ("That is not possible here", "This address can only be read."),
+    "method_not_allowed": ("That is not possible here", "This address does not take such a request."),
     "bad_parameter": ("This filter does not work", "Correct it in the search box, or clear all filters."),
     "store_unavailable": (
         "The log cannot be read right now",
@@ -68,7 +72,8 @@ class Renderer:
     def page(self, request: Request, template: str, status: int = 200, **values: Any) -> Response:
         """Answer with a page. All its addresses are relative, so that no prefix and no proxy matters."""
         base = "../" * (route_path(request.scope).count("/") - 1) or "./"
-        text = self._environment.get_template(template).render(base=base, now=datetime.now(UTC), **values)
+        csrf = getattr(request.state, "csrf", None)
+        text = self._environment.get_template(template).render(base=base, now=datetime.now(UTC), csrf=csrf, **values)
         return HTMLResponse(text, status)
 
     def problem(
