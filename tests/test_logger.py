@@ -137,6 +137,7 @@ def test_a_logger_may_be_unable_to_start_threads(
 # --- flushing -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.alone
 def test_flush_tells_the_truth(logger: Make) -> None:
     """True means that all is in the store; while the store is away it is False, in time."""
 
@@ -259,6 +260,7 @@ def test_a_given_store_stays_open(tmp_path: Path, logger: Make) -> None:
     assert closed == []
 
 
+@pytest.mark.alone
 def test_close_does_not_wait_for_a_store_that_hangs(logger: Make) -> None:
     """Whatever the store does, closing takes its time and no more; what is not stored stays on the spool."""
     entered, released = threading.Event(), threading.Event()

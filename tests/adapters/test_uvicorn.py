@@ -54,6 +54,7 @@ def test_the_first_chunk_arrives_before_the_second_is_made(host: Host) -> None:
     ("media_type", "status", "error_type"),
     [("text/event-stream", "completed", None), ("text/plain", "failed", "disconnect")],
 )
+@pytest.mark.alone
 def test_a_client_that_leaves_is_recorded_within_a_second(
     host: Host, media_type: str, status: str, error_type: str | None
 ) -> None:

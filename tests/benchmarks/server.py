@@ -17,13 +17,15 @@ from typing import Any
 
 import uvicorn
 
-from integration_logger import IntegrationLogger
+from integration_logger import IntegrationLogger, Spool
 from tests.benchmarks import peers
 from tests.benchmarks.harness import pin
 from tests.benchmarks.host import App, make_app
 from tests.benchmarks.load import HOST, SIZE
 
 SHIPPED = {"unshipped": None, "thread": "thread", "process": "process"}
+ROOM = 16 * 1024**3
+"""Bytes of the spool: what nobody ships is kept too, for as long as the load lasts."""
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -46,7 +48,8 @@ def main(variant: str, folder: str, store: str | None = None) -> None:
 
 def _make(variant: str, folder: str, store: str) -> tuple[App, IntegrationLogger | None]:
     if variant in SHIPPED:
-        log = IntegrationLogger(store, spool=Path(folder, "spool"), ship=SHIPPED[variant])
+        spool = Spool(Path(folder, "spool"), max_bytes=ROOM)
+        log = IntegrationLogger(store, spool=spool, ship=SHIPPED[variant])
         return log.asgi(make_app(SIZE)), log
     if variant == "bare":
         return make_app(SIZE), None

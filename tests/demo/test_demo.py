@@ -37,6 +37,7 @@ def test_a_short_run_loses_nothing(environment: dict[str, str], tmp_path: Path) 
 
 
 @pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.alone
 def test_it_ends_cleanly(signal_number: int, environment: dict[str, str], tmp_path: Path) -> None:
     """The demo is ready within ten seconds, and Ctrl-C ends both processes and its folder under an open log browser."""
     began = time.monotonic()

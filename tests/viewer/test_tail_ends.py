@@ -41,6 +41,7 @@ def test_a_reader_who_leaves_is_let_go_at_once(store: Counting, monkeypatch: pyt
         assert store.searches == polled
 
 
+@pytest.mark.alone
 def test_closing_ends_all_streams(store: Counting, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tail, "LIFETIME", 30.0)
     app = viewer(store)
