@@ -205,3 +205,19 @@ def test_what_is_no_size_is_refused(wrong: str) -> None:
     """The error shows a right one."""
     with pytest.raises(ConfigurationError, match="2 GiB"):
         read_size(wrong)
+
+
+def test_the_audit_obeys_rules_that_name_it() -> None:
+    """Who looked at an entry is kept for a year, however short a life the entry has."""
+    noted = make_entry(kind="audit", tenant="acme")
+    for retention, days in (
+        (
+            Retention("1 day", errors="2 days", bodies="1 day", rules=[Rule("3 days"), Rule("4 days", tenant="acme")]),
+            365,
+        ),
+        (Retention(rules=[Rule("3 days"), Rule("90 days", kind="audit")]), 90),
+        (Retention(rules=[Rule("90 days", kind="audit", tenant="other")]), 365),
+    ):
+        dated = retention.date(noted)
+        assert dated.expires_at == noted.started_at + timedelta(days=days)
+        assert dated.bodies_expire_at is None

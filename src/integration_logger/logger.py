@@ -22,6 +22,7 @@ from integration_logger.spool.writer import Spool
 from integration_logger.stores.base import Store
 from integration_logger.viewer import Viewer
 from integration_logger.viewer.access import Authorize
+from integration_logger.viewer.audit import Audit
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
@@ -134,6 +135,7 @@ class IntegrationLogger(Lifecycle):
             health=self.health,
             on_request=self.start,
             retention=self.retention,
+            audit=Audit(self.recorder.record, self.recorder.trusted_proxies) if self.enabled else None,
             **options,
         )
 

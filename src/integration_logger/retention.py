@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import msgspec
 
@@ -101,12 +101,17 @@ class Retention:
 
     def date(self, entry: Entry) -> Entry:
         """Return the entry with its dates of expiry set."""
-        rule = next(rule for rule in self.rules if rule.matches(entry))
+        rule = self._rule(entry)
         return msgspec.structs.replace(
             entry,
             expires_at=_later(entry.started_at, rule.keep),
             bodies_expire_at=None if rule.bodies is None else _later(entry.started_at, min(rule.bodies, rule.keep)),
         )
+
+    def _rule(self, entry: Entry) -> Rule:
+        if entry.kind == "audit":
+            return next((rule for rule in self.rules if "kind" in rule.match and rule.matches(entry)), AUDIT)
+        return next(rule for rule in self.rules if rule.matches(entry))
 
 
 def _seconds(number: float) -> timedelta:
@@ -141,3 +146,7 @@ def read_size(text: str) -> int:
     if size < 1:
         raise ConfigurationError(f"a size is a number of bytes or words such as '2 GiB' and '500 MB', not {text!r}")
     return size
+
+
+AUDIT: Final = Rule(timedelta(days=365))
+"""What holds for entries of kind ``audit``, unless a rule names that kind."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from starlette.requests import Request
 
 from integration_logger import ALL, IntegrationLogger, Principal, codec
 from integration_logger.cli import terminal
@@ -16,10 +17,11 @@ from integration_logger.curl import curl
 from integration_logger.entry import Entry
 from integration_logger.query import EVERYTHING, Query
 from integration_logger.viewer import tail
+from integration_logger.viewer.audit import Audit
 from tests.cli.commands import run
 from tests.redaction.canaries import CANARIES, FRAGMENT, Canary
 from tests.redaction.test_faults import Ready
-from tests.viewer.server import Client, serving
+from tests.viewer.server import Client, new_entry, serving
 
 SECRETS = ("password", "token", "jwt", "stripe key", "card", "credential")
 RECORDED = [canary for canary in CANARIES if canary.secret.kind in SECRETS]
@@ -119,6 +121,35 @@ def test_commands(folder: Path, entries: list[Entry]) -> None:
     """What the command line says, and nothing of all that is a find."""
     done = run("scan", f"sqlite:///{folder}/log.db")
     assert (done.exit_code, done.stdout) == (0, f"{len(entries):,} entries looked at, 0 with something to mask\n")
+
+
+def test_audit(folder: Path) -> None:
+    """What readers typed into addresses and filters, and what they are called, is captured data as any other."""
+    secrets = {canary.secret.value: canary.secret for canary in RECORDED}.values()
+    asked = [secret for secret in secrets if secret.kind != "credential"]  # one in headers and user info only
+    with closing(IntegrationLogger(f"sqlite:///{folder}/audit.db", ship=None)) as made:
+        entry = new_entry()
+        made.store.open()
+        made.store.write([entry])
+        for secret in asked:
+            reader = Principal(f"ana {secret.value}" if secret.name is None else "ana", role="owner", tenants=ALL)
+            client = Client(made.viewer(authorize=lambda _, reader=reader: reader))
+            typed = {"q": f"{secret.label}={secret.value}", f"label.{secret.label}": secret.value}
+            client.get(f"/entries/{entry.id}", params={secret.label: secret.value})
+            client.get(f"/api/entries/{entry.id}", params=typed)
+            audit = Audit(made.recorder.record)
+            request = Request({"type": "http", "method": "POST", "path": "/", "headers": []})
+            audit.note("export", request, reader, filters=typed.items())
+        for path in folder.rglob("*.seg"):
+            assert_none(path.read_bytes(), "spool")
+        while made._shipper.ship():
+            pass
+        found = [*made.store.stream(Query.parse([("kind", "audit")], EVERYTHING))]
+        assert len(found) >= len(asked)
+        assert all(noted.operation for noted in found)
+        assert_none(codec.to_json([codec.to_dict(noted) for noted in found]), "audit")
+        owner = Client(made.viewer(authorize=lambda _: Principal("ana", role="owner", tenants=ALL)))
+        assert_none(owner.get("/?kind=audit&range=all").content, "page")
 
 
 def test_warnings(caplog: pytest.LogCaptureFixture) -> None:

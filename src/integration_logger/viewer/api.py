@@ -18,6 +18,7 @@ from integration_logger.query import DEFAULT_LIMIT, MAX_LIMIT, Query
 from integration_logger.stores.base import Store
 from integration_logger.viewer import prometheus
 from integration_logger.viewer.access import Principal
+from integration_logger.viewer.audit import Audit
 from integration_logger.viewer.health import Watch, to_data
 from integration_logger.viewer.render import Renderer, json_response
 from integration_logger.viewer.shapes import list_item, whole
@@ -31,11 +32,12 @@ _FILE_TYPES = {"application/json": "json", "text/plain": "txt", "text/csv": "csv
 class Api:
     """Answers the routes below ``/api``."""
 
-    def __init__(self, store: Store, render: Renderer, tail: Tail, watch: Watch) -> None:
+    def __init__(self, store: Store, render: Renderer, tail: Tail, watch: Watch, audit: Audit) -> None:
         self._store = store
         self._render = render
         self._tail = tail
         self._watch = watch
+        self._audit = audit
 
     def entries(self, request: Request, principal: Principal) -> Response:
         """One page of the list."""
@@ -50,21 +52,28 @@ class Api:
 
     def entry(self, request: Request, principal: Principal) -> Response:
         """One entry, whole."""
-        return json_response(whole(self._find(request, principal), detail=principal.may("detail")))
+        entry = self._find(request, principal)
+        if detail := principal.may("detail"):
+            self._audit.look("view", request, principal, entry)
+        return json_response(whole(entry, detail=detail))
 
     def request_body(self, request: Request, principal: Principal) -> Response:
         """The body that was sent, as a file."""
         entry = self._find(request, principal)
+        self._audit.look("download", request, principal, entry)
         return _file(entry, "request", entry.request)
 
     def response_body(self, request: Request, principal: Principal) -> Response:
         """The body that came back, as a file."""
         entry = self._find(request, principal)
+        self._audit.look("download", request, principal, entry)
         return _file(entry, "response", entry.response)
 
     def curl(self, request: Request, principal: Principal) -> Response:
         """The command that repeats the request, as text; its notes go before it as comments."""
-        command = curl(self._find(request, principal))
+        entry = self._find(request, principal)
+        self._audit.look("curl", request, principal, entry)
+        command = curl(entry)
         if command.text is None:
             raise HTTPException(404, command.notes[0])
         return PlainTextResponse("".join(f"# {note}\n" for note in command.notes) + command.text + "\n")

@@ -23,6 +23,7 @@ from integration_logger.retention import Retention
 from integration_logger.stores.base import Store
 from integration_logger.viewer.access import Authorize, checked
 from integration_logger.viewer.api import Api
+from integration_logger.viewer.audit import Audit
 from integration_logger.viewer.gate import Gate
 from integration_logger.viewer.health import Watch
 from integration_logger.viewer.pages import Pages
@@ -39,7 +40,8 @@ class Viewer:
 
     ``authorize`` says who a request comes from (a ``Principal``, or None for nobody) and must be given: the
     log holds what passed between the host and others. ``health`` returns how this process does,
-    ``on_request`` is called before every request, ``retention`` lets the pages say how long entries are kept.
+    ``on_request`` is called before every request, ``retention`` lets the pages say how long entries are kept,
+    ``audit`` notes who looks at bodies, takes data away or changes something.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Viewer:
         health: Callable[[], Health] = Health,
         on_request: Callable[[], None] | None = None,
         retention: Retention | None = None,
+        audit: Audit | None = None,
     ) -> None:
         authorize = checked(authorize)
         _check(theme, frame_ancestors, support_url)
@@ -64,7 +67,8 @@ class Viewer:
         self._opened = False
         self.tail = Tail(store)
         watch = Watch(store, self._open, health, retention)
-        self.routes = routes(Api(store, self._render, self.tail, watch), Pages(store, self._render, watch))
+        audit = audit or Audit()
+        self.routes = routes(Api(store, self._render, self.tail, watch, audit), Pages(store, self._render, watch, audit))
         self._app = self._starlette(Gate(store, self._open, authorize, self._render))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -18,8 +18,9 @@ from integration_logger.query import EVERYTHING, Query
 from integration_logger.stores.base import Page, Store
 from integration_logger.viewer import lines, sidebar
 from integration_logger.viewer.access import Principal
+from integration_logger.viewer.audit import Audit
 from integration_logger.viewer.health import Watch, figures
-from integration_logger.viewer.pane import Pane, pane
+from integration_logger.viewer.pane import Link, Pane, pane
 from integration_logger.viewer.params import PageState
 from integration_logger.viewer.render import Renderer
 from integration_logger.viewer.shapes import without_detail
@@ -46,10 +47,11 @@ class Hint(msgspec.Struct, frozen=True):
 class Pages:
     """Answers the routes that people open."""
 
-    def __init__(self, store: Store, render: Renderer, watch: Watch) -> None:
+    def __init__(self, store: Store, render: Renderer, watch: Watch, audit: Audit) -> None:
         self._store = store
         self._render = render
         self._watch = watch
+        self._audit = audit
 
     def calls(self, request: Request, principal: Principal) -> Response:
         """The list, and the pane where an entry is chosen."""
@@ -62,7 +64,7 @@ class Pages:
         entry = self._store.get(state.entry, principal.scope) if state.entry else None
         values: dict[str, Any] = {"entry": None}
         if entry:
-            values = self._pane_values(entry, principal, "./", state.tab, state.toggle)
+            values = self._pane_values(request, entry, principal, "./", state.tab, state.toggle)
         if state.part == "pane":
             return self._render.page(request, "pane_only.html", state=state, line=lines.line, **values)
         # The live tail goes on from here. Asked before the list, so that nothing falls between the two.
@@ -78,7 +80,7 @@ class Pages:
         if entry is None:
             raise HTTPException(404)
         tab = request.query_params.get("tab", "overview")
-        values = self._pane_values(entry, principal, "../", tab, _like)
+        values = self._pane_values(request, entry, principal, "../", tab, _like)
         sees_health = not principal.limited
         return self._render.page(request, "entry.html", state=None, line=lines.line, sees_health=sees_health, **values)
 
@@ -122,8 +124,11 @@ class Pages:
             **(defaults | values),
         )
 
-    def _pane_values(self, entry: Entry, principal: Principal, base: str, tab: str, link: Any) -> dict[str, Any]:
-        detail = principal.may("detail")
+    def _pane_values(
+        self, request: Request, entry: Entry, principal: Principal, base: str, tab: str, link: Link
+    ) -> dict[str, Any]:
+        if detail := principal.may("detail"):
+            self._audit.look("view", request, principal, entry)
         shown: Pane = pane(entry, tab, detail=detail, base=base, link=link)
         return {"entry": entry if detail else without_detail(entry), "pane": shown}
 
