@@ -68,7 +68,9 @@ class Viewer:
         self.tail = Tail(store)
         watch = Watch(store, self._open, health, retention)
         audit = audit or Audit()
-        self.routes = routes(Api(store, self._render, self.tail, watch, audit), Pages(store, self._render, watch, audit))
+        self.routes = routes(
+            Api(store, self._render, self.tail, watch, audit), Pages(store, self._render, watch, audit)
+        )
         self._app = self._starlette(Gate(store, self._open, authorize, self._render))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
