@@ -34,7 +34,7 @@ COMMANDS = "docs/reference/command-line.md"
 DEPENDENCIES = "docs/explanation/dependencies.md"
 PREFIX = "INTEGRATION_LOGGER_"
 
-GIVEN_BY_THE_LOGGER = {"store", "health", "on_request", "retention"}
+GIVEN_BY_THE_LOGGER = {"store", "health", "on_request", "retention", "audit"}
 """What ``log.viewer`` itself hands to the Viewer."""
 
 
