@@ -20,6 +20,7 @@ from integration_logger.viewer import prometheus
 from integration_logger.viewer.access import Principal
 from integration_logger.viewer.audit import Audit
 from integration_logger.viewer.health import Watch, to_data
+from integration_logger.viewer.related import related
 from integration_logger.viewer.render import Renderer, json_response
 from integration_logger.viewer.shapes import list_item, whole
 from integration_logger.viewer.tail import Tail
@@ -68,6 +69,16 @@ class Api:
         entry = self._find(request, principal)
         self._audit.look("download", request, principal, entry)
         return _file(entry, "response", entry.response)
+
+    def related(self, request: Request, principal: Principal) -> Response:
+        """What the entry was made in, all attempts of its call, and what was made in it."""
+        found = related(self._store, self._find(request, principal), principal.scope)
+        return json_response({
+            "parent": found.parent and list_item(found.parent),
+            "attempts": [list_item(entry) for entry in found.attempts],
+            "children": [list_item(entry) for entry in found.children],
+            "has_more": found.has_more,
+        })  # fmt: skip
 
     def curl(self, request: Request, principal: Principal) -> Response:
         """The command that repeats the request, as text; its notes go before it as comments."""

@@ -48,6 +48,7 @@ def routes(api: Api, pages: Pages) -> tuple[Route, ...]:
         Route(path="/api/entries/{id}/request", endpoint=api.request_body, needs="detail"),
         Route(path="/api/entries/{id}/response", endpoint=api.response_body, needs="detail"),
         Route(path="/api/entries/{id}/curl", endpoint=api.curl, needs="detail"),
+        Route(path="/api/entries/{id}/related", endpoint=api.related),
         Route(path="/api/stream", endpoint=api.stream),
         Route(path="/api/meta", endpoint=api.meta, needs_store=False),
         Route(path="/api/health", endpoint=api.health, limited=False, needs_store=False),
