@@ -22,9 +22,11 @@ from integration_logger.viewer.audit import Audit
 from integration_logger.viewer.health import Watch, figures
 from integration_logger.viewer.pane import Link, Pane, pane
 from integration_logger.viewer.params import PageState
+from integration_logger.viewer.related import tree
 from integration_logger.viewer.render import Renderer
 from integration_logger.viewer.shapes import without_detail
 from integration_logger.viewer.timeline import timeline
+from integration_logger.viewer.waterfall import waterfall
 
 HINT_SECONDS = 1.0
 """After that no further filter of an empty list is tried without."""
@@ -129,7 +131,9 @@ class Pages:
     ) -> dict[str, Any]:
         if detail := principal.may("detail"):
             self._audit.look("view", request, principal, entry)
-        shown: Pane = pane(entry, tab, detail=detail, base=base, link=link)
+        family = tree(self._store, entry, principal.scope)
+        falling = waterfall(family, datetime.now(UTC)) if len(family.nodes) > 1 else None
+        shown: Pane = pane(entry, tab, detail=detail, base=base, link=link, waterfall=falling)
         return {"entry": entry if detail else without_detail(entry), "pane": shown}
 
     def _around(self, request: Request, state: PageState) -> Response:

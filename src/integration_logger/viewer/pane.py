@@ -14,6 +14,7 @@ from integration_logger.curl import Curl, curl
 from integration_logger.entry import Entry, Message
 from integration_logger.viewer import words
 from integration_logger.viewer.pretty import chips, pretty, pretty_json, reasons_by_name
+from integration_logger.viewer.waterfall import Waterfall
 
 Link = Callable[[str, str], str]
 """Gives the address of the list with a filter: (field, value)."""
@@ -57,12 +58,17 @@ class Pane(msgspec.Struct, frozen=True, kw_only=True):
     hidden: bool
     request: Half | None = None
     response: Half | None = None
+    waterfall: Waterfall | None = None
+    trace: str = ""
+    """The address of everything of the entry's trace."""
 
 
-def pane(entry: Entry, tab: str, *, detail: bool, base: str, link: Link) -> Pane:
-    """Return the pane of an entry; without ``detail`` the overview is all of it."""
+def pane(entry: Entry, tab: str, *, detail: bool, base: str, link: Link, waterfall: Waterfall | None = None) -> Pane:
+    """Return the pane of an entry and its family; without ``detail`` there is nothing else but the overview."""
     halves = detail and (entry.request is not None or entry.response is not None or entry.url is not None)
     tabs = [("overview", "Overview"), *([("request", "Request"), ("response", "Response")] if halves else [])]
+    if waterfall is not None:
+        tabs.append(("tree", "Tree"))
     return Pane(
         tab=tab if tab in dict(tabs) else "overview",
         tabs=tabs,
@@ -75,6 +81,8 @@ def pane(entry: Entry, tab: str, *, detail: bool, base: str, link: Link) -> Pane
         hidden=not detail,
         request=half(entry, "request", entry.request, base) if halves else None,
         response=half(entry, "response", entry.response, base) if halves else None,
+        waterfall=waterfall,
+        trace=link("trace_id", entry.trace_id) if entry.trace_id else "",
     )
 
 

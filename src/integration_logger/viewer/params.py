@@ -22,7 +22,7 @@ RANGES = {
     "all": ("Any time", None),
 }
 DEFAULT_RANGE = "24h"
-TABS = ("overview", "request", "response")
+TABS = ("overview", "request", "response", "tree")
 PAGE_SIZE = 100
 _TIMES = ("since", "till", "range")
 _FIRST = datetime.min.replace(tzinfo=UTC)

@@ -10,9 +10,11 @@ export function startPane() {
   document.addEventListener("click", (event) => {
     if (event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey) return;
     const row = event.target.closest(".row-link");
+    const kin = event.target.closest(".tree-link");
     const tab = event.target.closest(".tabs a");
     const close = event.target.closest("[data-close]");
     if (row && byId("pane-slot")) openEntry(row.parentElement.dataset.id);
+    else if (kin && byId("pane-slot")) openEntry(kin.dataset.id);
     else if (tab) showTab(tab.dataset.tab);
     else if (close && byId("pane-slot")) closePane();
     else return;
@@ -51,9 +53,11 @@ function place(pane) {
   if (!pane) return location.reload();
   localise(pane);
   growOlder(pane);
+  const walksTree = document.activeElement?.matches(".tree-link");
   byId("pane-slot").replaceChildren(pane);
   byId("columns").classList.add("has-pane");
   showTab(currentTab(), pane);
+  if (walksTree) pane.querySelector(".tree-link[aria-current]")?.focus();
   document.querySelector("#rows [aria-current]")?.scrollIntoView({ block: "nearest" });
 }
 
