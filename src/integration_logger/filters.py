@@ -89,6 +89,12 @@ TEXT_FIELDS: Final = (
 FILTERS: Final = (*(f for f in FIELDS if f not in ("label", "text")), *TEXT_FIELDS)
 """Every filter by name; ``label.NAME`` comes on top."""
 
+FACETS: Final = (
+    "kind", "status", "outcome", "has_errors", "status_code", "method", "tenant", "application", "integration",
+    "operation", "log_type", "user_id", "host", "route", "error_type",
+)  # fmt: skip
+"""Filters whose values are worth counting; ids are not. ``label.NAME`` comes on top."""
+
 
 def field_kind(field: str) -> str:
     """Return the key in ``FIELDS`` that says how a filter compares."""

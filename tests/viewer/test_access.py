@@ -16,7 +16,8 @@ from tests.viewer.server import Client, new_entry, viewer
 
 ROUTES = (
     "/", "/entries/x", "/api/entries", "/api/entries/x", "/api/entries/x/request", "/api/entries/x/response",
-    "/api/entries/x/curl", "/api/entries/x/related", "/api/stream", "/api/meta", "/api/health", "/health",
+    "/api/entries/x/curl", "/api/entries/x/related", "/api/facets", "/api/stats", "/api/stream", "/api/meta",
+    "/api/health", "/health",
 )  # fmt: skip
 
 

@@ -31,7 +31,8 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     """Calls that have begun and not ended, the newest first; on the first page of a descending list only."""
     next_cursor: int | None = None
     """The ``seq`` to continue from; None at the end. In ascending order it is always given, for followers:
-    the last ``seq`` that was looked at, matching or not."""
+    the last ``seq`` that was looked at, matching or not. Lower than the query's cursor where that lies beyond
+    the end, as it does when a store was begun anew."""
     has_more: bool = False
     """More may follow. A page that ran out of its time may hold fewer entries than asked for, or none."""
 

@@ -99,7 +99,7 @@ class MemoryStore:
             found = [*islice(self._matches(query), query.limit + 1)]
             first_page = query.cursor is None and query.order == "desc"
             in_flight = self._in_flight_matches(query)[:MAX_IN_FLIGHT] if first_page else []
-            last = max(self._seq, query.cursor or 0)
+            last = self._seq
         shown, has_more = found[: query.limit], len(found) > query.limit
         end = last if query.order == "asc" else None
         return Page(

@@ -44,6 +44,8 @@ class Api:
         """One page of the list."""
         query = Query.parse(request.query_params.multi_items(), principal.scope)
         page = self._store.search(query)
+        if query.order == "asc" and (page.next_cursor or 0) < (query.cursor or 0):
+            raise QueryError("cursor", "lies beyond the end: the log was begun anew; begin at 0")
         return json_response({
             "items": [list_item(entry) for entry in page.entries],
             "in_flight": [list_item(entry) for entry in page.in_flight],

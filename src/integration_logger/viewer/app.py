@@ -24,6 +24,7 @@ from integration_logger.stores.base import Store
 from integration_logger.viewer.access import Authorize, checked
 from integration_logger.viewer.api import Api
 from integration_logger.viewer.audit import Audit
+from integration_logger.viewer.figures import Figures
 from integration_logger.viewer.gate import Gate
 from integration_logger.viewer.health import Watch
 from integration_logger.viewer.pages import Pages
@@ -69,7 +70,9 @@ class Viewer:
         watch = Watch(store, self._open, health, retention)
         audit = audit or Audit()
         self.routes = routes(
-            Api(store, self._render, self.tail, watch, audit), Pages(store, self._render, watch, audit)
+            Api(store, self._render, self.tail, watch, audit),
+            Figures(store),
+            Pages(store, self._render, watch, audit),
         )
         self._app = self._starlette(Gate(store, self._open, authorize, self._render))
 

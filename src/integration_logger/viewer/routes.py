@@ -16,6 +16,7 @@ from integration_logger.viewer.access import Principal
 
 if TYPE_CHECKING:
     from integration_logger.viewer.api import Api
+    from integration_logger.viewer.figures import Figures
     from integration_logger.viewer.pages import Pages
 
 Endpoint = Callable[[Request, Principal], Response | Awaitable[Response]]
@@ -37,7 +38,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     """False for what is asked above all when the store is away."""
 
 
-def routes(api: Api, pages: Pages) -> tuple[Route, ...]:
+def routes(api: Api, figures: Figures, pages: Pages) -> tuple[Route, ...]:
     """Return the table."""
     return (
         Route(path="/", endpoint=pages.calls),
@@ -49,6 +50,8 @@ def routes(api: Api, pages: Pages) -> tuple[Route, ...]:
         Route(path="/api/entries/{id}/response", endpoint=api.response_body, needs="detail"),
         Route(path="/api/entries/{id}/curl", endpoint=api.curl, needs="detail"),
         Route(path="/api/entries/{id}/related", endpoint=api.related),
+        Route(path="/api/facets", endpoint=figures.facets),
+        Route(path="/api/stats", endpoint=figures.stats),
         Route(path="/api/stream", endpoint=api.stream),
         Route(path="/api/meta", endpoint=api.meta, needs_store=False),
         Route(path="/api/health", endpoint=api.health, limited=False, needs_store=False),

@@ -8,10 +8,8 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from integration_logger.stores.base import Bucket, Store
+from integration_logger.viewer.figures import bucket_seconds
 from integration_logger.viewer.params import PageState
-
-MOST_BARS = 100
-_MINUTES = (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 10080)
 
 WIDTH, HEIGHT = 1000, 100
 """The units that bars are measured in; the drawing is stretched to its place."""
@@ -49,19 +47,14 @@ def timeline(store: Store, state: PageState, now: datetime) -> Timeline | None:
     query, till = state.query, state.query.till or now
     if query.since is None or query.since >= till:
         return None
-    seconds = _bucket_seconds(query.since, till)
+    seconds = bucket_seconds(query.since, till)
     buckets = store.stats(query, seconds).buckets
     first = min((b.start for b in buckets if b.success or b.error), default=None)
     if first and state.range != "custom" and (till - first) * 4 < till - query.since:
         query = msgspec.structs.replace(query, since=first)
-        seconds = _bucket_seconds(first, till)
+        seconds = bucket_seconds(first, till)
         buckets = store.stats(query, seconds).buckets
     return _timeline(state, buckets, seconds, query.since or till, till)
-
-
-def _bucket_seconds(since: datetime, till: datetime) -> int:
-    minutes = (till - since).total_seconds() / 60
-    return 60 * next((m for m in _MINUTES if minutes / m <= MOST_BARS), _MINUTES[-1])
 
 
 def _timeline(state: PageState, buckets: Sequence[Bucket], seconds: int, since: datetime, till: datetime) -> Timeline:

@@ -29,7 +29,7 @@ def page(connection: Connection, query: Query, last_seq: int) -> Page:
     """Return one page."""
     found, cursor = collect(connection, query, last_seq, query.limit, seconds=SECONDS)
     first_page = query.cursor is None and query.order == "desc"
-    end = max(last_seq, query.cursor or 0) if query.order == "asc" else None
+    end = last_seq if query.order == "asc" else None
     return Page(
         entries=tuple(found),
         in_flight=tuple(in_flight_matches(connection, query)[:MAX_IN_FLIGHT]) if first_page else (),
