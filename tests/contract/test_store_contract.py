@@ -254,6 +254,13 @@ def test_a_follower_sees_each_entry_once(store: Store) -> None:
     assert (third.entries, third.next_cursor, third.has_more) == ((), 6, False)
 
 
+def test_a_follower_beyond_the_end_is_led_back(store: Store) -> None:
+    """Where a store was begun anew, the next cursor lies below the one that was given: so a follower can tell."""
+    store.write([make_entry(body_size=0) for _ in range(3)])
+    page = store.search(Query(scope=EVERYTHING, order="asc", cursor=10))
+    assert (page.entries, page.next_cursor, page.has_more) == ((), 3, False)
+
+
 def test_streams_yield_whole_entries(store: Store) -> None:
     """A stream has every match with its payload, in order, from the cursor on, and no limit."""
     entries = write(store, 260)

@@ -45,6 +45,20 @@ def test_lists_the_newest_first_and_continues_from_a_cursor(store: MemoryStore, 
     assert rest["has_more"] is False
 
 
+def test_a_follower_reads_upwards_and_is_told_when_the_log_was_begun_anew(store: MemoryStore, api: Client) -> None:
+    """In ascending order there is always a cursor to go on from; one that no entry had yet is refused."""
+    entries = [new_entry() for _ in range(3)]
+    store.write(entries)
+    first = api.get("/api/entries?order=asc&cursor=0&limit=2").json()
+    assert ([item["id"] for item in first["items"]], first["has_more"]) == ([e.id for e in entries[:2]], True)
+    rest = api.get(f"/api/entries?order=asc&cursor={first['next_cursor']}").json()
+    assert ([item["id"] for item in rest["items"]], rest["next_cursor"]) == ([entries[2].id], 3)
+    assert api.get("/api/entries?order=asc&cursor=3").json()["next_cursor"] == 3
+    beyond = api.get("/api/entries?order=asc&cursor=4")
+    assert (beyond.status_code, beyond.json()["error"]["field"]) == (400, "cursor")
+    assert "begun anew" in beyond.json()["error"]["message"]
+
+
 def test_lists_calls_in_flight_on_the_first_page(store: MemoryStore, api: Client) -> None:
     open_call = new_entry(status="processing", status_code=None, duration=None, response=None)
     store.write([new_entry(), new_entry()], in_flight=[InFlight(owner=new_id(), entry=open_call)])
