@@ -48,6 +48,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "markupsafe": ("viewer",),
     "starlette": ("viewer", "cli", "demo"),
     "anyio": ("viewer",),
+    "argon2": ("viewer",),
     "uvicorn": ("cli", "demo"),
     "fastapi": ("demo",),
     "pydantic": ("demo",),

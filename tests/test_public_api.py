@@ -16,7 +16,7 @@ from integration_logger.errors import IntegrationLoggerError
 
 NAMES = [
     "ALL", "HEALTH_CHECKS", "ConfigurationError", "Entry", "IntegrationLogger", "Principal", "Redactor", "Retention",
-    "Rule", "Spool", "include_object", "local_only",
+    "Rule", "Spool", "basic_auth", "bearer_tokens", "include_object", "local_only", "request_user",
 ]  # fmt: skip
 
 
@@ -69,7 +69,7 @@ def test_importing_and_building_touch_nothing() -> None:
     """No thread, file, connection or handler is there before the first use, and no optional package is needed."""
     script = """
 import sys, threading, logging, signal, os
-for name in ("httpx", "fastapi", "uvicorn", "brotli", "psycopg"):
+for name in ("httpx", "fastapi", "uvicorn", "brotli", "psycopg", "argon2"):
     sys.modules[name] = None
 handlers = [signal.getsignal(s) for s in (signal.SIGTERM, signal.SIGINT)]
 from integration_logger import IntegrationLogger

@@ -20,7 +20,9 @@ from integration_logger.redaction import Redactor
 from integration_logger.retention import Retention, Rule
 from integration_logger.spool.writer import Spool
 from integration_logger.stores import include_object
-from integration_logger.viewer.access import Principal, local_only
+from integration_logger.viewer.access import Principal
+from integration_logger.viewer.credentials import basic_auth, bearer_tokens, request_user
+from integration_logger.viewer.local import local_only
 
 __all__ = [
     "ALL",
@@ -33,8 +35,11 @@ __all__ = [
     "Retention",
     "Rule",
     "Spool",
+    "basic_auth",
+    "bearer_tokens",
     "include_object",
     "local_only",
+    "request_user",
 ]
 
 

@@ -123,11 +123,11 @@ class IntegrationLogger(Lifecycle):
 
     # --- the log browser ----------------------------------------------------------------------------
 
-    def viewer(self, *, authorize: Authorize, **options: Any) -> Viewer:
+    def viewer(self, *, authorize: Authorize | None = None, **options: Any) -> Viewer:
         """Return the log browser as an ASGI app: ``app.mount("/logs", log.viewer(authorize=who))``.
 
         ``authorize`` gets the request and returns a ``Principal``, or None for nobody. Options: ``title``,
-        ``theme``, ``frame_ancestors``, ``support_url``.
+        ``theme``, ``frame_ancestors``, ``support_url``, ``enabled_for``.
         """
         return Viewer(
             self.store,

@@ -11,7 +11,20 @@ import click
 import pytest
 
 import integration_logger
-from integration_logger import IntegrationLogger, Principal, Redactor, Retention, Rule, Spool, codec, errors, local_only
+from integration_logger import (
+    IntegrationLogger,
+    Principal,
+    Redactor,
+    Retention,
+    Rule,
+    Spool,
+    basic_auth,
+    bearer_tokens,
+    codec,
+    errors,
+    local_only,
+    request_user,
+)
 from integration_logger.capture import Capture, Detached
 from integration_logger.cli import main
 from integration_logger.entry import Entry, Message, Run
@@ -23,6 +36,7 @@ from integration_logger.stores.memory import MemoryStore
 from integration_logger.stores.state import State
 from integration_logger.testing import recording
 from integration_logger.viewer import Viewer
+from integration_logger.viewer.credentials import owner_of_all
 from integration_logger.viewer.render import PROBLEMS
 from tests.docs import pages
 
@@ -58,6 +72,9 @@ CONFIGURED: dict[str, dict[str, inspect.Parameter]] = {
     "log.viewer": viewer_parameters(),
     "Principal": parameters(Principal),
     "local_only": parameters(local_only),
+    "basic_auth": parameters(basic_auth),
+    "bearer_tokens": parameters(bearer_tokens),
+    "request_user": parameters(request_user),
 }
 
 
@@ -78,7 +95,7 @@ def test_documented_defaults_are_those_of_the_code(heading: str) -> None:
         elif default == "none":
             assert parameter.kind is inspect.Parameter.VAR_KEYWORD, option
         else:
-            documented = eval(pages.codes(default)[0], vars(integration_logger))
+            documented = eval(pages.codes(default)[0], {**vars(integration_logger), "owner_of_all": owner_of_all})
             assert comparable(documented) == comparable(parameter.default), option
 
 

@@ -7,12 +7,15 @@ from typing import Any
 import pytest
 from starlette.requests import Request
 
+from integration_logger import IntegrationLogger
+from integration_logger.entry import Entry
 from integration_logger.errors import ConfigurationError
 from integration_logger.query import ALL
 from integration_logger.stores.memory import MemoryStore
-from integration_logger.viewer import Principal, Viewer, local_only
+from integration_logger.viewer import Principal, Viewer, local_only, tail
 from integration_logger.viewer.access import PERMISSIONS
-from tests.viewer.server import Client, new_entry, viewer
+from integration_logger.viewer.policies import rook
+from tests.viewer.server import OWNER, Client, new_entry, viewer
 
 ROUTES = (
     "/", "/entries/x", "/api/entries", "/api/entries/x", "/api/entries/x/request", "/api/entries/x/response",
@@ -57,25 +60,39 @@ def test_permissions_replace_those_of_the_role() -> None:
         {"tenants": [1]},
         {"tenants": ALL, "permissions": ["see"]},
         {"tenants": ALL, "applications": "a"},
+        {"tenants": None},
+        {"tenants": ALL, "permissions": 5},
+        {"tenants": ALL, "permissions": [["view"]]},
+        {"tenants": ALL, "role": None},
+        {"tenants": ALL, "role": b"owner"},
+        {"tenants": ALL, "name": 7},
+        {"tenants": ALL, "detail": True},
     ],
+    ids=str,
 )
 def test_refuses_wrong_limits(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ConfigurationError):
-        Principal("x", role="owner", **wrong)
+    with pytest.raises(ConfigurationError, match="Principal: "):
+        Principal(**{"name": "x", "role": "owner"} | wrong)
 
 
 # --- authorize ----------------------------------------------------------------------------------------
 
 
 def test_is_not_built_without_a_decision_about_access() -> None:
-    with pytest.raises(ConfigurationError, match="authorize="):
-        Viewer(MemoryStore())
+    for built in (lambda: Viewer(MemoryStore()), IntegrationLogger("memory:").viewer):
+        with pytest.raises(ConfigurationError, match=r"give authorize= a callable .* or local_only\(\)"):
+            built()
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"theme": "pink"}, {"frame_ancestors": "*; script-src *"}, {"support_url": "javascript:1"}]
-)
-def test_refuses_wrong_options(wrong: dict[str, str]) -> None:
+    "wrong",
+    [
+        {"theme": "pink"}, {"frame_ancestors": "*; script-src *"}, {"frame_ancestors": 1}, {"title": 5},
+        {"support_url": "javascript:1"}, {"support_url": 5}, {"enabled_for": True},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_refuses_wrong_options(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError):
         viewer(MemoryStore(), **wrong)
 
@@ -170,6 +187,76 @@ def test_without_detail_there_are_no_bodies_no_headers_and_no_sizes() -> None:
     page = browser.get(f"/entries/{entry.id}").text
     assert "not yours to see" in page
     assert "user-agent" not in page.lower()
+
+
+def test_only_what_a_policy_lets_through_shows_headers_and_bodies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """ROOK's rule: the JSON of events and summaries that were answered with 200; all else is listed and no more."""
+    delivered = new_entry(tenant="acme", log_type="events", status_code=200)
+    others = [
+        new_entry(tenant="acme", log_type="events", status_code=202),
+        new_entry(tenant="acme", log_type="other", status_code=200),
+        new_entry(tenant="acme", log_type="summaries", status_code=200, status="failed"),
+    ]
+    store = MemoryStore()
+    store.write([delivered, *others])
+    browser = Client(viewer(store, Principal("bo", role="supervisor", tenants=["acme"], detail=rook)))
+    listed = {item["id"]: item["detail_available"] for item in browser.get("/api/entries").json()["items"]}
+    assert listed == {delivered.id: True} | {entry.id: False for entry in others}
+    for entry in (delivered, *others):
+        seen = entry is delivered
+        data = browser.get(f"/api/entries/{entry.id}").json()
+        assert data["detail_available"] is seen
+        assert (data["request"] is not None) is seen
+        for name in ("request", "response", "curl"):
+            assert (browser.get(f"/api/entries/{entry.id}/{name}").status_code == 403) is not seen
+        for path in (f"/entries/{entry.id}", f"/?entry={entry.id}", f"/?entry={entry.id}&part=pane"):
+            assert ("not yours to see" in browser.get(path).text) is not seen
+    monkeypatch.setattr(tail, "LIFETIME", 0.3)
+    told = browser.get("/api/stream?cursor=0").text
+    assert told.count('"detail_available":true') == 1
+    assert told.count('"detail_available":false') == 3
+
+
+def test_a_policy_that_fails_shows_no_headers_and_bodies(caplog: pytest.LogCaptureFixture) -> None:
+    """It takes away only: an exception opens nothing, nor another answer than True, nor a missing permission."""
+    entry = new_entry()
+
+    def broken(entry: Entry) -> bool:
+        raise LookupError("plan")
+
+    assert not Principal("x", role="owner", tenants=ALL, detail=broken).sees_detail(entry)
+    assert "detail policy" in caplog.text
+    wrong: Any = lambda entry: "yes"  # noqa: E731
+    assert not Principal("x", role="owner", tenants=ALL, detail=wrong).sees_detail(entry)
+    assert not Principal("x", role="x", tenants=ALL, permissions=["view"], detail=lambda _: True).sees_detail(entry)
+    assert Principal("x", role="owner", tenants=ALL).sees_detail(entry)
+
+
+@pytest.mark.parametrize("path", ROUTES)
+def test_for_whom_it_is_not_enabled_there_is_no_log_browser(path: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Plans and packages: all routes are 404; where the question fails nothing is shown."""
+
+    async def later(principal: Principal) -> bool:
+        return principal.name != OWNER.name
+
+    def broken(principal: Principal) -> bool:
+        raise LookupError("no plan")
+
+    def truthy(principal: Principal) -> Any:
+        return "yes"
+
+    for no in (later, lambda principal: False, truthy):
+        answer = Client(viewer(MemoryStore(), enabled_for=no)).get(path)
+        assert answer.status_code == 404
+        assert "There is no log here" in answer.text
+    assert Client(viewer(MemoryStore(), enabled_for=broken)).get(path).status_code == 500
+    assert "no plan" in caplog.text
+    assert Client(viewer(MemoryStore(), principal=None, enabled_for=later)).get(path).status_code == 401
+
+
+def test_where_it_is_enabled_nothing_changes() -> None:
+    """The answer must be True, and is asked for the reader of each request."""
+    assert Client(viewer(MemoryStore(), enabled_for=lambda principal: principal is OWNER)).get("/").status_code == 200
 
 
 # --- local_only ---------------------------------------------------------------------------------------

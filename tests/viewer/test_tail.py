@@ -200,7 +200,7 @@ def test_one_poller_serves_all_readers_and_none_polls_without(store: Counting) -
 def test_renders_an_entry_once_for_all_readers(store: Counting, monkeypatch: pytest.MonkeyPatch) -> None:
     rendered: list[str] = []
     shape = poller.list_item
-    monkeypatch.setattr(poller, "list_item", lambda entry: rendered.append(entry.id) or shape(entry))
+    monkeypatch.setattr(poller, "list_item", lambda entry, **how: rendered.append(entry.id) or shape(entry, **how))
     app, new = viewer(store), [new_entry() for _ in range(5)]
 
     async def read() -> None:

@@ -20,7 +20,7 @@ from integration_logger.errors import IntegrationLoggerError
 from integration_logger.logger import IntegrationLogger
 from integration_logger.query import EVERYTHING, Query
 from integration_logger.stores.base import Store
-from integration_logger.viewer.access import local_only
+from integration_logger.viewer.local import local_only
 
 SEED = 20261121
 PATIENCE = 30

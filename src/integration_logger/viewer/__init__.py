@@ -1,6 +1,8 @@
 """The log browser: pages, JSON API and live tail over a Store, for a host to mount."""
 
-from integration_logger.viewer.access import Principal, local_only
+from integration_logger.viewer.access import Principal
 from integration_logger.viewer.app import Viewer
+from integration_logger.viewer.credentials import basic_auth, bearer_tokens, request_user
+from integration_logger.viewer.local import local_only
 
-__all__ = ["Principal", "Viewer", "local_only"]
+__all__ = ["Principal", "Viewer", "basic_auth", "bearer_tokens", "local_only", "request_user"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib.metadata import version
+from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -47,8 +49,8 @@ class Api:
         if query.order == "asc" and (page.next_cursor or 0) < (query.cursor or 0):
             raise QueryError("cursor", "lies beyond the end: the log was begun anew; begin at 0")
         return json_response({
-            "items": [list_item(entry) for entry in page.entries],
-            "in_flight": [list_item(entry) for entry in page.in_flight],
+            "items": _items(page.entries, principal),
+            "in_flight": _items(page.in_flight, principal),
             "next_cursor": page.next_cursor,
             "has_more": page.has_more,
         })  # fmt: skip
@@ -56,19 +58,19 @@ class Api:
     def entry(self, request: Request, principal: Principal) -> Response:
         """One entry, whole."""
         entry = self._find(request, principal)
-        if detail := principal.may("detail"):
+        if detail := principal.sees_detail(entry):
             self._audit.look("view", request, principal, entry)
         return json_response(whole(entry, detail=detail))
 
     def request_body(self, request: Request, principal: Principal) -> Response:
         """The body that was sent, as a file."""
-        entry = self._find(request, principal)
+        entry = self._find_detail(request, principal)
         self._audit.look("download", request, principal, entry)
         return _file(entry, "request", entry.request)
 
     def response_body(self, request: Request, principal: Principal) -> Response:
         """The body that came back, as a file."""
-        entry = self._find(request, principal)
+        entry = self._find_detail(request, principal)
         self._audit.look("download", request, principal, entry)
         return _file(entry, "response", entry.response)
 
@@ -76,15 +78,15 @@ class Api:
         """What the entry was made in, all attempts of its call, and what was made in it."""
         found = related(self._store, self._find(request, principal), principal.scope)
         return json_response({
-            "parent": found.parent and list_item(found.parent),
-            "attempts": [list_item(entry) for entry in found.attempts],
-            "children": [list_item(entry) for entry in found.children],
+            "parent": found.parent and _item(found.parent, principal),
+            "attempts": _items(found.attempts, principal),
+            "children": _items(found.children, principal),
             "has_more": found.has_more,
         })  # fmt: skip
 
     def curl(self, request: Request, principal: Principal) -> Response:
         """The command that repeats the request, as text; its notes go before it as comments."""
-        entry = self._find(request, principal)
+        entry = self._find_detail(request, principal)
         self._audit.look("curl", request, principal, entry)
         command = curl(entry)
         if command.text is None:
@@ -94,7 +96,7 @@ class Api:
     async def stream(self, request: Request, principal: Principal) -> Response:
         """New entries as they come, as server-sent events."""
         query = Query.parse(request.query_params.multi_items(), principal.scope)
-        return await self._tail.follow(query, request.headers.get("last-event-id"))
+        return await self._tail.follow(query, request.headers.get("last-event-id"), principal.sees_detail)
 
     def meta(self, request: Request, principal: Principal) -> Response:
         """What this log browser is, who reads, and what can be asked."""
@@ -127,6 +129,20 @@ class Api:
         if entry is None:
             raise HTTPException(404)
         return entry
+
+    def _find_detail(self, request: Request, principal: Principal) -> Entry:
+        entry = self._find(request, principal)
+        if not principal.sees_detail(entry):
+            raise HTTPException(403, "Headers and bodies of this entry are not yours to see.")
+        return entry
+
+
+def _item(entry: Entry, principal: Principal) -> dict[str, Any]:
+    return list_item(entry, detail=principal.sees_detail(entry))
+
+
+def _items(entries: Iterable[Entry], principal: Principal) -> list[dict[str, Any]]:
+    return [_item(entry, principal) for entry in entries]
 
 
 def _format(request: Request) -> str:

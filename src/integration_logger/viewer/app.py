@@ -21,7 +21,7 @@ from integration_logger.errors import ConfigurationError, QueryError, ScopeError
 from integration_logger.health import Health
 from integration_logger.retention import Retention
 from integration_logger.stores.base import Store
-from integration_logger.viewer.access import Authorize, checked
+from integration_logger.viewer.access import Authorize, EnabledFor, checked
 from integration_logger.viewer.api import Api
 from integration_logger.viewer.audit import Audit
 from integration_logger.viewer.figures import Figures
@@ -54,13 +54,14 @@ class Viewer:
         theme: str = "system",
         frame_ancestors: str = "'none'",
         support_url: str | None = None,
+        enabled_for: EnabledFor | None = None,
         health: Callable[[], Health] = Health,
         on_request: Callable[[], None] | None = None,
         retention: Retention | None = None,
         audit: Audit | None = None,
     ) -> None:
         authorize = checked(authorize)
-        _check(theme, frame_ancestors, support_url)
+        _check(title, theme, frame_ancestors, support_url, enabled_for)
         self._on_request = on_request
         self._headers = _security_headers(frame_ancestors)
         self._render = Renderer(title=title, theme=theme, support_url=support_url, retention=retention)
@@ -74,7 +75,7 @@ class Viewer:
             Figures(store),
             Pages(store, self._render, watch, audit),
         )
-        self._app = self._starlette(Gate(store, self._open, authorize, self._render))
+        self._app = self._starlette(Gate(store, self._open, authorize, self._render, enabled_for))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         _discard_captures(scope)
@@ -146,12 +147,16 @@ class _Static(StaticFiles):
         return response
 
 
-def _check(theme: str, frame_ancestors: str, support_url: str | None) -> None:
+def _check(title: str, theme: str, frame_ancestors: str, support_url: str | None, enabled_for: object) -> None:
+    if not isinstance(title, str):
+        raise ConfigurationError(f"title takes a text, not {title!r}")
+    if enabled_for is not None and not callable(enabled_for):
+        raise ConfigurationError(f"enabled_for takes a callable that gets a Principal, not {enabled_for!r}")
     if theme not in _THEMES:
         raise ConfigurationError(f"theme takes {', '.join(_THEMES)}, not {theme!r}")
-    if set(frame_ancestors) & set(";,\r\n"):
+    if not isinstance(frame_ancestors, str) or set(frame_ancestors) & set(";,\r\n"):
         raise ConfigurationError(f"frame_ancestors takes sources divided by blanks, not {frame_ancestors!r}")
-    if support_url is not None and not support_url.startswith(("https://", "http://", "mailto:", "/")):
+    if support_url is not None and not str(support_url).startswith(("https://", "http://", "mailto:", "/")):
         raise ConfigurationError(f"support_url takes an address of the web or a mailto:, not {support_url!r}")
 
 

@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 
 from integration_logger.errors import StoreError
 from integration_logger.stores.base import Store
-from integration_logger.viewer.access import Authorize, Principal, identify
+from integration_logger.viewer.access import Authorize, EnabledFor, Principal, ask, identify
 from integration_logger.viewer.csrf import FIELD, HEADER, Tokens, is_of_this_site, needs_token
 from integration_logger.viewer.render import Renderer
 from integration_logger.viewer.routes import Route
@@ -26,11 +26,22 @@ _CHANGES_NOTHING = frozenset(("view", "detail"))
 
 
 class Gate:
-    """Lets in who may come in. ``open_store`` opens the store unless that is done."""
+    """Lets in who may come in. ``open_store`` opens the store unless that is done.
 
-    def __init__(self, store: Store, open_store: Callable[[], None], authorize: Authorize, render: Renderer) -> None:
+    To readers for whom ``enabled_for`` says no there is no log browser at all.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        open_store: Callable[[], None],
+        authorize: Authorize,
+        render: Renderer,
+        enabled_for: EnabledFor | None = None,
+    ) -> None:
         self._open_store = open_store
         self._authorize = authorize
+        self._enabled_for = enabled_for
         self._render = render
         self._tokens = Tokens(store)
 
@@ -45,14 +56,26 @@ class Gate:
                 return response  # type: ignore[no-any-return]
             try:
                 principal = await identify(self._authorize, request)
+                is_enabled = principal is None or await self._is_enabled(principal)
             except Exception:
                 _logger.exception("authorize failed; the log browser shows nothing")
                 return self._render.problem(request, 500, "authorize_failed")
             if principal is None:
-                return self._render.problem(request, 401, "unauthorized", getattr(self._authorize, "hint", None))
+                return self._unauthorized(request)
+            if not is_enabled:
+                raise HTTPException(404, "There is no log here.")
             return await self._admit(request, route, principal)
 
         return guarded
+
+    async def _is_enabled(self, principal: Principal) -> bool:
+        return self._enabled_for is None or await ask(self._enabled_for, principal) is True
+
+    def _unauthorized(self, request: Request) -> Response:
+        response = self._render.problem(request, 401, "unauthorized", getattr(self._authorize, "hint", None))
+        if challenge := getattr(self._authorize, "challenge", None):
+            response.headers["www-authenticate"] = challenge
+        return response
 
     async def _admit(self, request: Request, route: Route, principal: Principal) -> Response:
         _refuse_beyond(route, principal)

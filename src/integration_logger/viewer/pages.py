@@ -129,7 +129,7 @@ class Pages:
     def _pane_values(
         self, request: Request, entry: Entry, principal: Principal, base: str, tab: str, link: Link
     ) -> dict[str, Any]:
-        if detail := principal.may("detail"):
+        if detail := principal.sees_detail(entry):
             self._audit.look("view", request, principal, entry)
         family = tree(self._store, entry, principal.scope)
         falling = waterfall(family, datetime.now(UTC)) if len(family.nodes) > 1 else None

@@ -41,10 +41,20 @@ class Item:
         self.entry = entry
         self.seq = entry.seq or 0
 
+    def event(self, *, detail: bool) -> bytes:
+        """Return the entry as a server-sent event, for readers who may see all of it or not."""
+        return self._with_detail if detail else self._without_detail
+
     @cached_property
-    def event(self) -> bytes:
-        """The entry as a server-sent event."""
-        return b"id: %d\nevent: entry\ndata: %s\n\n" % (self.seq, to_json(list_item(self.entry)))
+    def _with_detail(self) -> bytes:
+        return self._event(detail=True)
+
+    @cached_property
+    def _without_detail(self) -> bytes:
+        return self._event(detail=False)
+
+    def _event(self, *, detail: bool) -> bytes:
+        return b"id: %d\nevent: entry\ndata: %s\n\n" % (self.seq, to_json(list_item(self.entry, detail=detail)))
 
 
 class Window(msgspec.Struct, frozen=True):

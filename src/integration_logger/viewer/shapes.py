@@ -13,18 +13,21 @@ from integration_logger.entry import Entry
 _WHOLE_ONLY = ("request", "response", "variables", "traceback", "redacted", "bodies_expire_at")
 
 
-def list_item(entry: Entry) -> dict[str, Any]:
-    """Return the entry as lists and the tail show it: no headers, bodies, sizes, variables."""
+def list_item(entry: Entry, *, detail: bool) -> dict[str, Any]:
+    """Return the entry as lists and the tail show it: no headers, bodies, sizes, variables.
+
+    ``detail`` tells whether its reader may see those where the entry is shown whole.
+    """
     data = to_dict(entry)
     for name in _WHOLE_ONLY:
         del data[name]
-    return data
+    return data | {"detail_available": detail}
 
 
 def whole(entry: Entry, *, detail: bool) -> dict[str, Any]:
-    """Return the entry under all its names; what needs the permission ``detail`` is null without it."""
+    """Return the entry under all its names; what ``detail`` stands for is null where it is not to be seen."""
     entry = entry if detail else without_detail(entry)
-    return to_dict(entry) | {"curl": curl(entry).text if detail else None}
+    return to_dict(entry) | {"curl": curl(entry).text if detail else None, "detail_available": detail}
 
 
 def without_detail(entry: Entry) -> Entry:

@@ -7,7 +7,7 @@ or long it was away, catches up from the store; so nothing is queued for anybody
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, suppress
 
 import anyio
@@ -30,6 +30,9 @@ LIFETIME = 10.0
 HEARTBEAT = 5.0
 """Seconds of silence after which proxies and readers are told that the stream lives."""
 
+SeesDetail = Callable[[Entry], bool]
+"""Tells whether the reader may see headers and bodies of an entry."""
+
 
 class Tail:
     """Hands out streams of new entries."""
@@ -43,30 +46,30 @@ class Tail:
         """End all streams at their next breath."""
         self._closed = True
 
-    async def follow(self, query: Query, last_event_id: str | None) -> Response:
+    async def follow(self, query: Query, last_event_id: str | None, sees_detail: SeesDetail) -> Response:
         """Answer with what is stored from now on, or since the entry that the reader saw last."""
         position = _read_position(last_event_id) if last_event_id else query.cursor
         await in_thread(self._look_at_once)
         newest = self._poller.window.high
         # A reader that is ahead of the log comes from another one: the store was begun anew.
         start = newest if position is None or position > newest else position
-        return EventStream(self._events(msgspec.structs.replace(query, cursor=None), start))
+        return EventStream(self._events(msgspec.structs.replace(query, cursor=None), start, sees_detail))
 
     def _look_at_once(self) -> None:
         self._poller.look(wait=True)
 
-    async def _events(self, query: Query, position: int) -> AsyncGenerator[bytes]:
+    async def _events(self, query: Query, position: int, sees_detail: SeesDetail) -> AsyncGenerator[bytes]:
         ends_at, spoke_at = time.monotonic() + LIFETIME, time.monotonic()
         open_calls: tuple[Entry, ...] | None = None
         shown = b""
         yield b"retry: 500\n\n"
         while not (self._closed or server_is_ending()) and time.monotonic() < ends_at:
             try:
-                position, news = await self._news(query, position)
+                position, news = await self._news(query, position, sees_detail)
             except StoreError:
                 break  # the reader comes back and is told why
             if open_calls is not (open_calls := self._poller.in_flight):
-                told, shown = shown, _open_calls(query, open_calls)
+                told, shown = shown, _open_calls(query, open_calls, sees_detail)
                 news += shown if shown != told else b""
             if not news and time.monotonic() - spoke_at >= HEARTBEAT:
                 news = _here(position)
@@ -76,20 +79,23 @@ class Tail:
             await anyio.sleep(POLL / 2)
         yield _here(position)
 
-    async def _news(self, query: Query, position: int) -> tuple[int, bytes]:
+    async def _news(self, query: Query, position: int, sees_detail: SeesDetail) -> tuple[int, bytes]:
         """Return the reader's new position and the events on the way there."""
         if self._poller.is_due:
             await in_thread(self._poller.look)
         window = self._poller.window
         if position < window.low:
-            return await self._catch_up(query, position)
-        events = b"".join([item.event for item in window.after(position) if query.matches(item.entry)])
+            return await self._catch_up(query, position, sees_detail)
+        news = [item for item in window.after(position) if query.matches(item.entry)]
+        events = b"".join([item.event(detail=sees_detail(item.entry)) for item in news])
         return max(position, window.high), events
 
-    async def _catch_up(self, query: Query, position: int) -> tuple[int, bytes]:
+    async def _catch_up(self, query: Query, position: int, sees_detail: SeesDetail) -> tuple[int, bytes]:
         behind = msgspec.structs.replace(query, cursor=position, limit=MAX_LIMIT, order="asc")
         page = await in_thread(self._store.search, behind)
-        return max(position, page.next_cursor or 0), b"".join([Item(entry).event for entry in page.entries])
+        return max(position, page.next_cursor or 0), b"".join(
+            [Item(entry).event(detail=sees_detail(entry)) for entry in page.entries]
+        )
 
 
 def _read_position(last_event_id: str) -> int:
@@ -98,8 +104,9 @@ def _read_position(last_event_id: str) -> int:
     return int(last_event_id)
 
 
-def _open_calls(query: Query, entries: tuple[Entry, ...]) -> bytes:
-    return b"event: inflight\ndata: %s\n\n" % to_json([list_item(e) for e in entries if query.matches(e)])
+def _open_calls(query: Query, entries: tuple[Entry, ...], sees_detail: SeesDetail) -> bytes:
+    shown = [list_item(entry, detail=sees_detail(entry)) for entry in entries if query.matches(entry)]
+    return b"event: inflight\ndata: %s\n\n" % to_json(shown)
 
 
 def _here(position: int) -> bytes:

@@ -11,14 +11,28 @@ from anyio.lowlevel import RunVar
 T = TypeVar("T")
 
 THREADS = 4
-_limiter: RunVar[CapacityLimiter] = RunVar("integration_logger_viewer_threads")
 
 
-async def in_thread(function: Callable[..., T], *args: object) -> T:
-    """Run a blocking function in one of the viewer's threads; a cancelled caller does not wait for it."""
-    try:
-        limiter = _limiter.get()
-    except LookupError:
-        limiter = CapacityLimiter(THREADS)
-        _limiter.set(limiter)
-    return await to_thread.run_sync(function, *args, limiter=limiter, abandon_on_cancel=True)
+class Threads:
+    """So many threads at a time, for each event loop."""
+
+    def __init__(self, name: str, most: int) -> None:
+        self._most = most
+        self._limiter: RunVar[CapacityLimiter] = RunVar(f"integration_logger_{name}_threads")
+
+    async def __call__(self, function: Callable[..., T], *args: object) -> T:
+        """Run a blocking function in one of them; a cancelled caller does not wait for it."""
+        try:
+            limiter = self._limiter.get()
+        except LookupError:
+            limiter = CapacityLimiter(self._most)
+            self._limiter.set(limiter)
+        return await to_thread.run_sync(function, *args, limiter=limiter, abandon_on_cancel=True)
+
+
+in_thread = Threads("viewer", THREADS)
+"""For reading the store."""
+in_access_thread = Threads("access", 8)
+"""For the host's decisions about access, so that slow ones take neither its own threads nor those of the readers."""
+in_password_thread = Threads("password", 1)
+"""For passwords: whoever guesses many holds up others who guess, and no reader."""
