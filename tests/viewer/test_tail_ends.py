@@ -71,7 +71,7 @@ def test_works_under_trio(store: Counting) -> None:
     store.write([new_entry()])
 
     async def read() -> bytes:
-        response = await Tail(store).follow(Query(scope=EVERYTHING, cursor=0), None)
+        response = await Tail(store).follow(Query(scope=EVERYTHING, cursor=0), None, lambda entry: True)
         body = b""
 
         async def receive() -> Any:
