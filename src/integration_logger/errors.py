@@ -5,10 +5,11 @@
     ├── QueryError              an unknown filter or a bad value; says which
     ├── ScopeError              a filter names a tenant or application outside the reader's scope
     ├── CodecError              stored bytes that cannot be read back
+    ├── ScrollError             a log that is followed refuses, or does not answer as a log
     └── StoreError              the store is unreachable, locked or refuses the data
 
 None of them is ever raised into a request of the host: they reach the developer at start, the reader
-of the log in an answer, or the operator in ``check``.
+of the log in an answer, the program that follows it, or the operator in ``check``.
 """
 
 from __future__ import annotations
@@ -48,3 +49,11 @@ class StoreError(IntegrationLoggerError):
     def __init__(self, message: str, *, data_error: bool = False) -> None:
         super().__init__(message)
         self.data_error = data_error
+
+
+class ScrollError(IntegrationLoggerError):
+    """A log cannot be followed any further; the message says why and what to do."""
+
+    def __init__(self, message: str, status_code: int | None = None) -> None:
+        super().__init__(message)
+        self.status_code = status_code

@@ -27,6 +27,7 @@ from integration_logger import (
 )
 from integration_logger.capture import Capture, Detached
 from integration_logger.cli import main
+from integration_logger.client import scroll
 from integration_logger.entry import Entry, Message, Run
 from integration_logger.errors import ConfigurationError
 from integration_logger.filters import FILTERS
@@ -75,6 +76,7 @@ CONFIGURED: dict[str, dict[str, inspect.Parameter]] = {
     "basic_auth": parameters(basic_auth),
     "bearer_tokens": parameters(bearer_tokens),
     "request_user": parameters(request_user),
+    "scroll": parameters(scroll),
 }
 
 
