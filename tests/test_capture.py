@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from integration_logger import codec
-from integration_logger.capture import MAX_ERRORS, MAX_TEXT, MAX_TRACEBACK, Capture, Detached, trace_id
+from integration_logger.capture import MAX_ERRORS, MAX_TRACEBACK, Capture, Detached, trace_id
 from integration_logger.redaction import Redactor
+from integration_logger.texts import MAX_TEXT
 
 SECRET = "sk_live_4eC39HqLyjWDarjtT1zdp7dc"
 REDACTOR = Redactor()

@@ -13,14 +13,15 @@ import integration_logger
 
 ROOT = Path(integration_logger.__file__).parent
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("entry", "errors", "ids", "context", "descriptors", "forks", "trouble"),
+    ("entry", "errors", "ids", "context", "descriptors", "forks", "trouble", "texts"),
     (
         "codec", "bodies", "redaction", "processors", "capture", "filters", "query_text", "query", "retention",
-        "proxies", "health",
+        "proxies", "health", "plain",
     ),
     ("spool", "stores"),
     ("recorder", "shipping"),
     ("adapters", "viewer", "curl", "telemetry", "client"),
+    ("adapters", "viewer", "curl", "telemetry", "last_run"),
     ("options", "lifecycle", "logger"),
     ("__init__",),
     ("testing", "demo"),

@@ -12,6 +12,7 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from itertools import islice
 from time import perf_counter
 from typing import Any, Final
 
@@ -19,13 +20,13 @@ from integration_logger import bodies
 from integration_logger.bodies import Body
 from integration_logger.entry import LABEL_COLUMNS, Entry, Kind, RawHeaders, Status
 from integration_logger.ids import new_id
+from integration_logger.texts import characters, safe_text
 
-MAX_TEXT: Final = 4 * 1024
-"""Characters kept of one error text."""
 MAX_ERRORS: Final = 50
+MAX_LABELS: Final = 100
+"""Labels of one entry, and values of one label."""
 MAX_TRACEBACK: Final = 16 * 1024
 """Characters kept of a traceback: its end, where the cause is."""
-_UP_TO_LAST_BREAK: Final = re.compile(r""".*[\s"'<>{}\[\],;&=:()]""", re.DOTALL)
 INHERITED: Final = ("tenant", "application", "user_id")
 """Labels that an entry hands to the entries made within it, besides ``source_*``."""
 
@@ -112,7 +113,7 @@ class Capture:
         if self.errors is None:
             self.errors = []
         if len(self.errors) < MAX_ERRORS:
-            self.errors.append(_safe_text(text))
+            self.errors.append(safe_text(text))
 
     def discard(self) -> None:
         """Leave this call out of the log."""
@@ -125,7 +126,7 @@ class Capture:
         self.error_type, self.phase, self.status = error_type, phase, "failed"
         if isinstance(text, BaseException):
             self.traceback = _format_traceback(text)
-            text = f"{type(text).__name__}: {_safe_text(text)}".removesuffix(": ")
+            text = f"{type(text).__name__}: {safe_text(text)}".removesuffix(": ")
         if text is not None:
             if self.errors is not None:
                 del self.errors[MAX_ERRORS - 1 :]  # what broke the call is told, however many errors it had
@@ -236,37 +237,20 @@ class Detached:
 def add_labels(labels: dict[str, str | list[str]], more: Mapping[str, object]) -> None:
     """Add labels in place, as bounded text; the ones that have a column take one value only."""
     for name, value in more.items():
-        name = name if type(name) is str and name.isascii() else _safe_text(name)
+        name = name if type(name) is str and len(name) < 256 and name.isascii() else safe_text(name)
         if value is None:
             labels.pop(name, None)
+        elif len(labels) >= MAX_LABELS and name not in labels:
+            continue
         elif isinstance(value, list | tuple | set | frozenset) and name not in LABEL_COLUMNS:
-            labels[name] = [_safe_text(item) for item in value]
+            labels[name] = [safe_text(item) for item in islice(value, MAX_LABELS)]
         else:
-            labels[name] = value if type(value) is str and value.isascii() and len(value) < 256 else _safe_text(value)
-
-
-def _safe_text(value: object) -> str:
-    try:
-        text = _unicode(str(value))
-    except Exception:  # an object of the host whose __str__ raises
-        return f"<{type(value).__name__} without a readable text>"
-    return text if len(text) <= MAX_TEXT else _cut(text)
-
-
-def _unicode(text: str) -> str:
-    """Return the text with a question mark for what is no character, such as a foreign byte of a file name."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()
-
-
-def _cut(text: str) -> str:
-    """Cut a text before a word, because the beginning of a secret is not known for one."""
-    whole = _UP_TO_LAST_BREAK.match(text, 0, MAX_TEXT)
-    return f"{whole[0] if whole else ''}\N{HORIZONTAL ELLIPSIS}"
+            labels[name] = value if type(value) is str and value.isascii() and len(value) < 256 else safe_text(value)
 
 
 def _format_traceback(error: BaseException) -> str:
     try:
-        text = _unicode("".join(traceback.format_exception(error, limit=-50)))
+        text = characters("".join(traceback.format_exception(error, limit=-50)))
     except Exception:
         return "<the traceback could not be formatted>"
     return text if len(text) <= MAX_TRACEBACK else _cut_start(text)

@@ -7,11 +7,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from integration_logger import options, telemetry
+from integration_logger.adapters import spans
 from integration_logger.adapters.asgi import ASGIApp, ASGIMiddleware, Labels
+from integration_logger.adapters.calls import CallCapture, ScriptCapture, Variables
 from integration_logger.adapters.paths import Patterns
+from integration_logger.adapters.runs import ExternalIp, RunCapture
+from integration_logger.adapters.spans import Span
 from integration_logger.adapters.wsgi import EnvironLabels, WSGIApp, WSGIMiddleware
 from integration_logger.capture import Capture, Detached
 from integration_logger.context import current
+from integration_logger.entry import Entry
+from integration_logger.last_run import last_run
 from integration_logger.lifecycle import Lifecycle
 from integration_logger.processors import Processor
 from integration_logger.proxies import TrustedProxies
@@ -53,9 +59,11 @@ class IntegrationLogger(Lifecycle):
         max_body: int = MAX_BODY,
         announce_after: float = ANNOUNCE_AFTER,
         trusted_proxies: Iterable[str] = (),
+        external_ip: ExternalIp = None,
         ship: Literal["thread", "process"] | None = "thread",
     ) -> None:
         super().__init__(store, spool=spool, retention=retention, announce_after=announce_after, ship=ship)
+        self._external_ip = options.read_external_ip(external_ip)
         self.recorder = Recorder(
             self._writer or self._queue,
             options.read_redactor(redact),
@@ -110,6 +118,50 @@ class IntegrationLogger(Lifecycle):
         """
         middleware = WSGIMiddleware(app, self.recorder, include=include, exclude=exclude, labels=labels, bodies=bodies)
         return middleware if self.enabled else app
+
+    def call(self, method: str, **labels: object) -> Span[CallCapture]:
+        """Record a call with the outside world that is not HTTP: ``with log.call("C2E", integration="c2e") as call:``.
+
+        ``method`` is the host's word for this sort of call. The keywords are labels. Also goes before a function, and
+        with ``async with``. Within, ``call.request(...)`` and ``call.response(...)`` keep what passed.
+        """
+        spans.check_name("call", method)
+        return (
+            Span(self.recorder, lambda: CallCapture(self.recorder, method), labels) if self.enabled else spans.NOTHING
+        )
+
+    def script(self, name: str, *, variables: Variables = None, **labels: object) -> Span[ScriptCapture]:
+        """Record a piece of the host's own code, with its variables: ``with log.script("price rule", variables=...):``.
+
+        ``variables`` is a dict, or a callable that returns one; it is read when the script has ended. The keywords are
+        labels. Also goes before a function, and with ``async with``.
+        """
+        spans.check_name("script", name)
+        if not self.enabled:
+            return spans.NOTHING
+        return Span(self.recorder, lambda: ScriptCapture(self.recorder, name, variables), labels)
+
+    def run(self, name: str, *, job_id: object = None, **labels: object) -> Span[RunCapture]:
+        """Record a run of a pipeline or model: ``with log.run("orders", log_type="pipeline", job_id=702) as run:``.
+
+        The keywords are labels. Also goes before a function, and with ``async with``. Within, ``run.add_rows(...)``,
+        ``run.savepoint(...)``, ``run.set(...)`` and ``with run.setup():`` tell how far it is.
+        """
+        spans.check_name("run", name)
+        if not self.enabled:
+            return spans.NOTHING
+        return Span(self.recorder, lambda: RunCapture(self.recorder, name, job_id, self._external_ip), labels)
+
+    def last_run(self, log_type: str | None = None, *, job_id: object = None, **filters: object) -> Entry | None:
+        """Return the run that ended last, however it ended, or None: ``log.last_run("pipeline", job_id=702)``.
+
+        It is found about a second after its end. The keywords are filters, such as ``tenant="1"`` or
+        ``outcome="success"``. Raises ``StoreError`` where the store cannot be read.
+        """
+        if not self.enabled:
+            return None
+        self.store.open()
+        return last_run(self.store, log_type, job_id, filters)
 
     def current(self) -> Capture | Detached:
         """Return the captured call that this code runs in, to ``label``, ``error`` or ``discard`` it.

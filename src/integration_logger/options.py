@@ -131,6 +131,12 @@ def _absolute(url: str) -> str:
     return url if path is None else f"{_SQLITE}{path}"
 
 
+def read_external_ip(value: Any) -> Any:
+    if value is not None and not isinstance(value, str) and not callable(value):
+        raise ConfigurationError(f"external_ip takes an address, or a callable that returns one, not {value!r}")
+    return value
+
+
 def threads_run() -> bool:
     """Tell whether threads run all the time: in uWSGI without ``enable-threads`` they stand still between requests."""
     uwsgi = sys.modules.get("uwsgi")

@@ -218,7 +218,7 @@ def _fill_labels(entry: Entry, labels: dict[str, Any]) -> None:
 def bare(capture: Capture) -> Entry:
     """Return what is left of a call whose redaction failed: nothing that a stranger could have written."""
     code = capture.status_code
-    failed = capture.status == "failed" or code is None or code >= 400
+    failed = capture.status != "completed" if code is None else capture.status == "failed" or code >= 400
     return Entry(
         id=capture.id,
         kind=capture.kind,
