@@ -22,6 +22,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("recorder", "shipping"),
     ("adapters", "viewer", "curl", "telemetry", "client"),
     ("adapters", "viewer", "curl", "telemetry", "last_run"),
+    ("adapters", "viewer", "curl", "telemetry", "runs"),
     ("options", "lifecycle", "logger"),
     ("__init__",),
     ("testing", "demo"),

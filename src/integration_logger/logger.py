@@ -17,13 +17,13 @@ from integration_logger.adapters.wsgi import EnvironLabels, WSGIApp, WSGIMiddlew
 from integration_logger.capture import Capture, Detached
 from integration_logger.context import current
 from integration_logger.entry import Entry
-from integration_logger.last_run import last_run
 from integration_logger.lifecycle import Lifecycle
 from integration_logger.processors import Processor
 from integration_logger.proxies import TrustedProxies
 from integration_logger.recorder import ConstantLabels, Recorder
 from integration_logger.redaction import Redactor
 from integration_logger.retention import Retention
+from integration_logger.runs import last_run
 from integration_logger.spool.writer import Spool
 from integration_logger.stores.base import Store
 from integration_logger.viewer import Viewer

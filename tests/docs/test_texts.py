@@ -124,6 +124,9 @@ def test_documented_bounds_are_those_of_the_code(what: str, value: str, constant
         "entries": 1,
         "characters": 1,
         "errors": 1,
+        "labels": 1,
+        "items": 1,
+        "levels": 1,
         "threads": 1,
     }[unit]
     assert float(number) * factor == getattr(__import__(module, fromlist=[attribute]), attribute), what

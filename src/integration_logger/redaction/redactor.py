@@ -18,6 +18,7 @@ from integration_logger.redaction import bodies, forms, headers, pairs, routes
 from integration_logger.redaction.asked import Asked
 from integration_logger.redaction.edits import MASK, Edit, apply, fresh
 from integration_logger.redaction.known import known
+from integration_logger.redaction.links import may_be_followed
 from integration_logger.redaction.names import Keep
 from integration_logger.redaction.rules import Hidden, Rules
 from integration_logger.redaction.structure import LONGEST_NAME
@@ -150,7 +151,11 @@ class _Masking:
         if entry.traceback:
             force_setattr(entry, "traceback", self._plain(entry.traceback, "traceback"))
         if entry.labels:
-            force_setattr(entry, "labels", self._plain(entry.labels, "labels"))
+            labels = self._plain(entry.labels, "labels")
+            if "source_url" in labels and not may_be_followed(labels["source_url"]):
+                del labels["source_url"]
+                self.places["labels.source_url: no address of the web"] = None
+            force_setattr(entry, "labels", labels)
         if entry.variables is not None:
             force_setattr(entry, "variables", self._plain(_builtins(entry.variables), "variables"))
         if entry.run is not None:

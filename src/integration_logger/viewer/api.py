@@ -17,6 +17,7 @@ from integration_logger.entry import Message as Half
 from integration_logger.errors import QueryError
 from integration_logger.filters import FILTERS
 from integration_logger.query import DEFAULT_LIMIT, MAX_LIMIT, Query
+from integration_logger.runs import runs_only
 from integration_logger.stores.base import Store
 from integration_logger.viewer import prometheus
 from integration_logger.viewer.access import Principal
@@ -44,7 +45,13 @@ class Api:
 
     def entries(self, request: Request, principal: Principal) -> Response:
         """One page of the list."""
-        query = Query.parse(request.query_params.multi_items(), principal.scope)
+        return self._page(Query.parse(request.query_params.multi_items(), principal.scope))
+
+    def runs(self, request: Request, principal: Principal) -> Response:
+        """One page of the runs of pipelines and models."""
+        return self._page(runs_only(Query.parse(request.query_params.multi_items(), principal.scope)))
+
+    def _page(self, query: Query) -> Response:
         page = self._store.search(query)
         if query.order == "asc" and (page.next_cursor or 0) < (query.cursor or 0):
             raise QueryError("cursor", "lies beyond the end: the log was begun anew; begin at 0")

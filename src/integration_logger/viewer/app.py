@@ -23,6 +23,8 @@ from integration_logger.retention import Retention
 from integration_logger.stores.base import Store
 from integration_logger.viewer.access import Authorize, EnabledFor, checked
 from integration_logger.viewer.api import Api
+from integration_logger.viewer.applications import Applications
+from integration_logger.viewer.applications import checked as applications_of
 from integration_logger.viewer.audit import Audit
 from integration_logger.viewer.figures import Figures
 from integration_logger.viewer.gate import Gate
@@ -42,7 +44,7 @@ class Viewer:
     ``authorize`` says who a request comes from (a ``Principal``, or None for nobody) and must be given: the
     log holds what passed between the host and others. ``health`` returns how this process does,
     ``on_request`` is called before every request, ``retention`` lets the pages say how long entries are kept,
-    ``audit`` notes who looks at bodies, takes data away or changes something.
+    ``audit`` notes who looks at bodies, takes data away or changes something, ``applications`` names all there are.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Viewer:
         on_request: Callable[[], None] | None = None,
         retention: Retention | None = None,
         audit: Audit | None = None,
+        applications: Applications | None = None,
     ) -> None:
         authorize = checked(authorize)
         _check(title, theme, frame_ancestors, support_url, enabled_for)
@@ -73,7 +76,7 @@ class Viewer:
         self.routes = routes(
             Api(store, self._render, self.tail, watch, audit),
             Figures(store),
-            Pages(store, self._render, watch, audit),
+            Pages(store, self._render, watch, audit, applications_of(applications)),
         )
         self._app = self._starlette(Gate(store, self._open, authorize, self._render, enabled_for))
 

@@ -18,6 +18,7 @@ from integration_logger.query import EVERYTHING, Query
 from integration_logger.stores.base import Page, Store
 from integration_logger.viewer import lines, sidebar
 from integration_logger.viewer.access import Principal
+from integration_logger.viewer.applications import Applications, known
 from integration_logger.viewer.audit import Audit
 from integration_logger.viewer.health import Watch, figures
 from integration_logger.viewer.pane import Link, Pane, pane
@@ -49,11 +50,14 @@ class Hint(msgspec.Struct, frozen=True):
 class Pages:
     """Answers the routes that people open."""
 
-    def __init__(self, store: Store, render: Renderer, watch: Watch, audit: Audit) -> None:
+    def __init__(
+        self, store: Store, render: Renderer, watch: Watch, audit: Audit, applications: Applications | None = None
+    ) -> None:
         self._store = store
         self._render = render
         self._watch = watch
         self._audit = audit
+        self._applications = applications
 
     def calls(self, request: Request, principal: Principal) -> Response:
         """The list, and the pane where an entry is chosen."""
@@ -62,7 +66,7 @@ class Pages:
         except QueryError as error:
             return self._not_understood(request, principal, error)
         if state.part == "around":
-            return self._around(request, state)
+            return self._around(request, principal, state)
         entry = self._store.get(state.entry, principal.scope) if state.entry else None
         values: dict[str, Any] = {"entry": None}
         if entry:
@@ -117,7 +121,7 @@ class Pages:
             "calls.html",
             state=state,
             page=page,
-            groups=sidebar.groups(state, None, page),
+            groups=sidebar.groups(state, None, page, known(self._applications, principal)),
             covered=None,
             timeline=None,
             line=lines.line,
@@ -136,7 +140,7 @@ class Pages:
         shown: Pane = pane(entry, tab, detail=detail, base=base, link=link, waterfall=falling)
         return {"entry": entry if detail else without_detail(entry), "pane": shown}
 
-    def _around(self, request: Request, state: PageState) -> Response:
+    def _around(self, request: Request, principal: Principal, state: PageState) -> Response:
         """The filters with their counts, and the timeline: what a list need not wait for."""
         facets = self._store.facets(state.query, sidebar.FACETS)
         return self._render.page(
@@ -144,7 +148,7 @@ class Pages:
             "around.html",
             state=state,
             problem=None,
-            groups=sidebar.groups(state, facets, Page(entries=())),
+            groups=sidebar.groups(state, facets, Page(entries=()), known(self._applications, principal)),
             covered=sidebar.covered(facets),
             timeline=timeline(self._store, state, datetime.now(UTC)),
         )

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from integration_logger import codec
 from integration_logger.curl import Curl, curl
 from integration_logger.entry import Entry, Message
+from integration_logger.redaction.links import may_be_followed
 from integration_logger.viewer import words
 from integration_logger.viewer.pretty import chips, pretty, pretty_json, reasons_by_name
 from integration_logger.viewer.waterfall import Waterfall
@@ -215,11 +216,8 @@ def _title(label: str) -> str:
 
 
 def _leads_somewhere(address: object) -> bool:
-    # What was captured must never become a javascript: link; a path of the host itself may lead on.
-    if not isinstance(address, str):
-        return False
-    own_path = address.startswith("/") and not address.startswith(("//", "/\\"))
-    return own_path or words.is_web_url(address)
+    # entries of another writer may hold anything; a path is one of the host itself, not one below the log browser
+    return may_be_followed(address) and str(address).startswith(("/", "http:", "https:", "HTTP:", "HTTPS:"))
 
 
 def _links(entry: Entry, base: str, link: Link) -> list[Fact]:

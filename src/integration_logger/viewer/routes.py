@@ -52,6 +52,7 @@ def routes(api: Api, figures: Figures, pages: Pages) -> tuple[Route, ...]:
         Route(path="/api/entries/{id}/related", endpoint=api.related),
         Route(path="/api/facets", endpoint=figures.facets),
         Route(path="/api/stats", endpoint=figures.stats),
+        Route(path="/api/runs", endpoint=api.runs),
         Route(path="/api/stream", endpoint=api.stream),
         Route(path="/api/meta", endpoint=api.meta, needs_store=False),
         Route(path="/api/health", endpoint=api.health, limited=False, needs_store=False),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 import msgspec
 
@@ -30,6 +31,8 @@ _ALONE_IS_NOTHING = ("kind", "integration", "host", "application", "tenant")
 """Groups that are shown only where there is something to choose."""
 MOST = 8
 """Values of a group; the search box reaches all others."""
+MOST_APPLICATIONS = 200
+"""Of those the host knows which there are; a reader looks for one that has no entries, too."""
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,12 +55,17 @@ class Group(msgspec.Struct, frozen=True):
     values: list[Choice]
 
 
-def groups(state: PageState, facets: Facets | None, page: Page) -> list[Group]:
-    """Return the filters with their values, the frequent ones first; without counts those of the page itself."""
+def groups(state: PageState, facets: Facets | None, page: Page, applications: Sequence[str] = ()) -> list[Group]:
+    """Return the filters with their values, the frequent ones first; without counts those of the page itself.
+
+    ``applications`` are those that there are, also without entries.
+    """
     counts = facets.counts if facets else _on_page(page)
     found = []
     for field, title in _TITLES.items():
         values = counts.get(field, {})
+        if field == "application":
+            values = values | {name: 0 for name in applications if name not in values}
         choices = _fixed(state, field, values) + _seen(state, field, values)
         if len(choices) > (field in _ALONE_IS_NOTHING) or any(c.on or c.out for c in choices):
             found.append(Group(title, choices if facets else [*map(_uncounted, choices)]))
@@ -83,7 +91,8 @@ def _fixed(state: PageState, field: str, counts: dict[str, int]) -> list[Choice]
 def _seen(state: PageState, field: str, counts: dict[str, int]) -> list[Choice]:
     fixed = {value for value, _, _ in _FIXED.get(field, ())}
     chosen = [v for f, v in state.pairs() if f.removeprefix("not.") == field and v not in counts]
-    frequent = sorted(counts, key=lambda value: (-counts[value], value))[:MOST]
+    frequent = sorted(counts, key=lambda value: (-counts[value], value))
+    frequent = frequent[: MOST_APPLICATIONS if field == "application" else MOST]
     values = [v for v in frequent + chosen if v and v not in fixed]
     return [_choice(state, field, v, _text(field, v), counts.get(v)) for v in dict.fromkeys(values)]
 

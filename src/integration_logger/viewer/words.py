@@ -254,8 +254,3 @@ def size(count: int | None) -> str:
     while value >= 1000 and unit < 4:
         value, unit = value / 1000, unit + 1
     return f"{value:.0f} B" if unit == 0 else f"{value:.1f} {'kMGT'[unit - 1]}B"
-
-
-def is_web_url(url: str | None) -> bool:
-    """Tell whether a captured URL may become a link: http and https only."""
-    return url is not None and re.match(r"https?://[^\s]+$", url, re.IGNORECASE) is not None

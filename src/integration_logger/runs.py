@@ -11,7 +11,10 @@ from integration_logger.filters import Condition
 from integration_logger.query import ALL, Query, Scope
 from integration_logger.stores.base import Store
 
-RUNS = Condition("kind", ("run",))
+
+def runs_only(query: Query) -> Query:
+    """Return the query, bounded to runs whatever else it asks for."""
+    return replace(query, conditions=(*query.conditions, Condition("kind", ("run",))))
 
 
 def last_run(store: Store, log_type: str | None, job_id: object, filters: Mapping[str, object]) -> Entry | None:
@@ -24,7 +27,7 @@ def last_run(store: Store, log_type: str | None, job_id: object, filters: Mappin
     tenant = given.get("tenant")
     scope = Scope(tenants=ALL if tenant is None else frozenset((tenant,)), applications=ALL)
     query = Query.parse(given.items(), scope)
-    query = replace(query, conditions=(*query.conditions, RUNS), limit=1, order="desc")
+    query = replace(runs_only(query), limit=1, order="desc")
     while True:
         page = store.search(query)
         if page.entries:
