@@ -45,13 +45,13 @@ class Api:
 
     def entries(self, request: Request, principal: Principal) -> Response:
         """One page of the list."""
-        return self._page(Query.parse(request.query_params.multi_items(), principal.scope))
+        return self._page(Query.parse(request.query_params.multi_items(), principal.scope), principal)
 
     def runs(self, request: Request, principal: Principal) -> Response:
         """One page of the runs of pipelines and models."""
-        return self._page(runs_only(Query.parse(request.query_params.multi_items(), principal.scope)))
+        return self._page(runs_only(Query.parse(request.query_params.multi_items(), principal.scope)), principal)
 
-    def _page(self, query: Query) -> Response:
+    def _page(self, query: Query, principal: Principal) -> Response:
         page = self._store.search(query)
         if query.order == "asc" and (page.next_cursor or 0) < (query.cursor or 0):
             raise QueryError("cursor", "lies beyond the end: the log was begun anew; begin at 0")
