@@ -54,6 +54,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "pydantic": ("demo",),
     "httpx": ("client", "demo", "cli"),
     "h11": ("cli",),
+    "wrapt": ("adapters",),
     "opentelemetry": ("telemetry", "logger"),
 }
 """Which top-level modules may import a package."""

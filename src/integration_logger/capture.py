@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from itertools import islice
 from time import perf_counter
-from typing import Any, Final
+from typing import Any, Final, Protocol, Self, TypeVar
 
 from integration_logger import bodies
 from integration_logger.bodies import Body
@@ -50,7 +50,7 @@ class Capture:
     trace_id: str | None
     """None: nobody named one, so that the digits of the id serve."""
     outer: Capture | None
-    """The capture of another logger that is around this one."""
+    """The capture around this one, in which those of other loggers are looked for."""
     recorder: object
     """Who will record it; a logger that meets its own capture again leaves the call to that."""
     discarded: bool
@@ -221,6 +221,34 @@ class Capture:
         return labels
 
 
+class Transaction:
+    """One call as the host sees it, which may take several attempts: redirects, round trips for auth, retries."""
+
+    __slots__ = ("count", "id", "outer", "recorder")
+
+    def __init__(self, recorder: object, outer: Transaction | None = None) -> None:
+        self.recorder = recorder
+        self.outer = outer
+        """That of another logger."""
+        self.id: str | None = None
+        self.count = 0
+
+    def add(self, capture: Capture) -> None:
+        """Make a capture the next attempt."""
+        self.count += 1
+        capture.attempt = self.count
+        if self.id is None:
+            self.id = capture.id
+        else:
+            capture.transaction_id = self.id
+
+    def take_back(self) -> None:
+        """Forget the last attempt: somebody further inside records it."""
+        self.count -= 1
+        if self.count == 0:
+            self.id = None
+
+
 class Detached:
     """What ``log.current()`` is outside of a captured call: it takes the same calls and does nothing."""
 
@@ -232,6 +260,23 @@ class Detached:
 
     def discard(self) -> None:
         """Do nothing."""
+
+
+class _Nested(Protocol):
+    @property
+    def recorder(self) -> object: ...
+    @property
+    def outer(self) -> Self | None: ...
+
+
+Found = TypeVar("Found", bound=_Nested)
+
+
+def own(found: Found | None, recorder: object) -> Found | None:
+    """Return the nearest that is of this logger, looking outward: several loggers may see the same call."""
+    while found is not None and found.recorder is not recorder:
+        found = found.outer
+    return found
 
 
 def add_labels(labels: dict[str, str | list[str]], more: Mapping[str, object]) -> None:

@@ -1,4 +1,7 @@
-"""Which capture is under way here: what ``log.current()`` returns and what child entries take as their parent."""
+"""What is under way here: the call that is captured, the attempts that belong together, and our own doings.
+
+Tasks and threads take it along (``contextvars.copy_context``).
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,13 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from integration_logger.capture import Capture
+    from integration_logger.capture import Capture, Transaction
 
 current: ContextVar[Capture | None] = ContextVar("integration_logger_current", default=None)
+"""What ``log.current()`` returns and what child entries take as their parent."""
+
+attempts: ContextVar[Transaction | None] = ContextVar("integration_logger_attempts", default=None)
+"""What the calls are attempts of that are made here, within ``log.attempts()``."""
+
+unrecorded: ContextVar[bool] = ContextVar("integration_logger_unrecorded", default=False)
+"""True while the logger itself is at work: what it calls is not recorded, or that would never end."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, Literal, Self
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar
 
 from integration_logger import options, telemetry
 from integration_logger.adapters import spans
@@ -14,8 +15,8 @@ from integration_logger.adapters.paths import Patterns
 from integration_logger.adapters.runs import ExternalIp, RunCapture
 from integration_logger.adapters.spans import Span
 from integration_logger.adapters.wsgi import EnvironLabels, WSGIApp, WSGIMiddleware
-from integration_logger.capture import Capture, Detached
-from integration_logger.context import current
+from integration_logger.capture import Capture, Detached, Transaction, own
+from integration_logger.context import attempts, current
 from integration_logger.entry import Entry
 from integration_logger.lifecycle import Lifecycle
 from integration_logger.processors import Processor
@@ -32,6 +33,11 @@ from integration_logger.viewer.audit import Audit
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
+
+    from integration_logger.adapters.httpx import Outbound, RequestLabels
+
+Client = TypeVar("Client")
+Transport = TypeVar("Transport")
 
 ANNOUNCE_AFTER: Final = 2.0
 """Seconds after which a call that has not ended is shown as under way."""
@@ -163,15 +169,78 @@ class IntegrationLogger(Lifecycle):
         self.store.open()
         return last_run(self.store, log_type, job_id, filters)
 
+    def httpx(
+        self,
+        client: Client,
+        *,
+        include: Patterns = (),
+        exclude: Patterns = (),
+        labels: RequestLabels | None = None,
+        bodies: bool = True,
+        propagate: bool = False,
+    ) -> Client:
+        """Record what a client of httpx or httpx2 sends, and return it: ``client = log.httpx(httpx.AsyncClient())``.
+
+        ``include`` and ``exclude`` are lists of patterns for host and path (``api.stripe.com/*``), ``labels`` a
+        callable that gets the request and returns a dict, asked when the call ends. ``bodies=False`` keeps sizes
+        only. ``propagate=True`` sends a ``traceparent`` along.
+        """
+        outbound = self._outbound(include=include, exclude=exclude, labels=labels, bodies=bodies, propagate=propagate)
+        return outbound.client(client) if self.enabled else client
+
+    def transport(
+        self,
+        inner: Transport,
+        *,
+        include: Patterns = (),
+        exclude: Patterns = (),
+        labels: RequestLabels | None = None,
+        bodies: bool = True,
+        propagate: bool = False,
+    ) -> Transport:
+        """Record what goes through a transport: within one that retries, every attempt is seen.
+
+        The options are those of ``httpx``.
+        """
+        outbound = self._outbound(include=include, exclude=exclude, labels=labels, bodies=bodies, propagate=propagate)
+        return outbound.transport(inner) if self.enabled else inner
+
+    def instrument_httpx(
+        self,
+        *,
+        include: Patterns = (),
+        exclude: Patterns = (),
+        labels: RequestLabels | None = None,
+        bodies: bool = True,
+        propagate: bool = False,
+    ) -> Callable[[], None]:
+        """Record what every client of httpx and httpx2 in this process sends, ``httpx.get()`` included.
+
+        Returns the function that ends this. The options are those of ``httpx``.
+        """
+        outbound = self._outbound(include=include, exclude=exclude, labels=labels, bodies=bodies, propagate=propagate)
+        return outbound.instrument() if self.enabled else lambda: None
+
+    def _outbound(self, **options: Any) -> Outbound:
+        from integration_logger.adapters.httpx import Outbound  # only hosts that send need what it needs
+
+        return Outbound(self.recorder, **options)
+
+    @contextmanager
+    def attempts(self) -> Iterator[None]:
+        """Have the calls that are made within become attempts of one call: ``with log.attempts(): ...``."""
+        token = attempts.set(Transaction(self.recorder, attempts.get()))
+        try:
+            yield
+        finally:
+            attempts.reset(token)
+
     def current(self) -> Capture | Detached:
         """Return the captured call that this code runs in, to ``label``, ``error`` or ``discard`` it.
 
         Outside of one, the answer takes the same calls and does nothing.
         """
-        capture = current.get()
-        while capture is not None and capture.recorder is not self.recorder:
-            capture = capture.outer
-        return capture or Detached()
+        return own(current.get(), self.recorder) or Detached()
 
     # --- the log browser ----------------------------------------------------------------------------
 

@@ -70,6 +70,7 @@ CONFIGURED: dict[str, dict[str, inspect.Parameter]] = {
     "Rule": parameters(Rule),
     "log.asgi": parameters(IntegrationLogger.asgi),
     "log.wsgi": parameters(IntegrationLogger.wsgi),
+    "log.httpx": parameters(IntegrationLogger.httpx),
     "log.viewer": viewer_parameters(),
     "Principal": parameters(Principal),
     "local_only": parameters(local_only),

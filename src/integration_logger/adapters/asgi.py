@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING
 
+from integration_logger.adapters.adapter import report
 from integration_logger.adapters.asgi_call import ASGIMessage, Call, Receive, Send
 from integration_logger.adapters.asgi_scope import KEY, Scope
-from integration_logger.adapters.inbound import Middleware, report
+from integration_logger.adapters.inbound import Middleware
 from integration_logger.adapters.paths import Patterns
 from integration_logger.context import current
 

@@ -8,8 +8,9 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from integration_logger.adapters import asgi_scope
+from integration_logger.adapters.adapter import report
 from integration_logger.adapters.asgi_scope import KEY, Scope
-from integration_logger.adapters.inbound import InboundCall, report
+from integration_logger.adapters.inbound import InboundCall
 from integration_logger.capture import Capture
 
 if TYPE_CHECKING:

@@ -3,35 +3,21 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import quote
 
-from integration_logger.adapters.paths import PathFilter, Patterns
-from integration_logger.bodies import OVERLAP, Body, content_type
-from integration_logger.capture import OPENTELEMETRY, Capture, add_labels, trace_id
+from integration_logger.adapters.adapter import Adapter, report
+from integration_logger.bodies import Body
+from integration_logger.capture import OPENTELEMETRY, Capture, own, trace_id
 from integration_logger.context import current
 from integration_logger.entry import RawHeaders
-from integration_logger.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from integration_logger.recorder import Recorder
-
-MAX_CONTENT_TYPE: Final = 255
-"""Bytes looked at of a Content-Type; what is known of each is remembered."""
 
 _NO_BODY_STATUS: Final = frozenset((204, 304))
 _NO_BODY_METHODS: Final = frozenset(("GET", "HEAD", "OPTIONS", "DELETE", "TRACE"))
 _ANNOUNCE_BODIES: Final = frozenset(("1.0", "1.1"))
 """Versions of HTTP in which a request without Content-Length and Transfer-Encoding has no body."""
-
-
-def report(recorder: Recorder, error: Exception) -> None:
-    """Count a failure of logging, whatever else fails."""
-    with suppress(Exception):
-        recorder.failed(error)
 
 
 def quoted(path: str | bytes) -> str:
@@ -46,46 +32,12 @@ def full_url(scheme: str, name: str | None, target: str) -> tuple[str | None, st
     return name, f"{scheme}://{name}{target}" if name else target
 
 
-class Middleware:
-    """Which calls are recorded where the logger is installed, and how."""
-
-    def __init__(
-        self,
-        recorder: Recorder,
-        *,
-        include: Patterns,
-        exclude: Patterns,
-        labels: Callable[[Any], Mapping[str, object] | None] | None,
-        bodies: bool,
-    ) -> None:
-        self.recorder = recorder
-        self.wanted = PathFilter(include, exclude)
-        if labels is not None and not callable(labels):
-            raise ConfigurationError(
-                f"labels takes a callable that gets the scope or environ and returns a dict, not {labels!r}"
-            )
-        if not isinstance(bodies, bool):
-            raise ConfigurationError(f"bodies takes True or False, not {bodies!r}")
-        self.labels = labels
-        self.bodies = bodies
-        self.limit = recorder.max_body + OVERLAP
-
-    def body(self, type_header: bytes | None, coding: bytes | None) -> Body:
-        """Return what will collect a body of this kind."""
-        if type_header is not None and len(type_header) > MAX_CONTENT_TYPE:
-            type_header = type_header[:MAX_CONTENT_TYPE]
-        body = Body(self.limit, content_type(type_header), coding)
-        if not self.bodies:
-            body.leave_out("off")
-        return body
+class Middleware(Adapter):
+    """Which calls are recorded that come in, and how."""
 
     def has(self, capture: Capture | None) -> bool:
         """Tell whether this logger, installed twice, has the call already."""
-        while capture is not None:
-            if capture.recorder is self.recorder:
-                return True
-            capture = capture.outer
-        return False
+        return own(capture, self.recorder) is not None
 
 
 class InboundCall:
@@ -106,9 +58,7 @@ class InboundCall:
         self.capture = capture = Capture("inbound")
         capture.outer = outer
         capture.recorder = recorder = middleware.recorder
-        parent = current.get()
-        while parent is not None and parent.recorder is not recorder:
-            parent = parent.outer
+        parent = own(current.get(), recorder)
         if parent is not None:
             capture.inherit(parent)
 
@@ -139,13 +89,7 @@ class InboundCall:
         return header
 
     def _labels(self) -> dict[str, str | list[str]]:
-        labels: dict[str, str | list[str]] = {}
-        try:
-            add_labels(labels, self.middleware.labels(self.given) or {})  # type: ignore[misc]  # there are some
-        except Exception as error:  # without labels an entry is seen by fewer, never by more
-            self.middleware.recorder.failed(error, "labels_failed")
-            return {}
-        return labels
+        return self.middleware.labels_of(self.given)
 
     def received(self, data: bytes, ended: bool) -> None:
         """Note a part of the request's body that the app has read."""

@@ -29,6 +29,11 @@ class PathFilter:
         self._include = _compile("include", include)
         self._exclude = _compile("exclude", exclude)
 
+    @property
+    def limited(self) -> bool:
+        """Whether there are patterns at all."""
+        return self._include is not None or self._exclude is not None
+
     def __call__(self, path: str) -> bool:
         """Return whether calls of this path are recorded."""
         if self._include is not None and not self._include(path):

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from integration_logger.adapters import wsgi_environ
-from integration_logger.adapters.inbound import Middleware, report
+from integration_logger.adapters.adapter import report
+from integration_logger.adapters.inbound import Middleware
 from integration_logger.adapters.paths import Patterns
 from integration_logger.adapters.wsgi_call import Call, StartResponse
 from integration_logger.adapters.wsgi_environ import KEY, Environ

@@ -8,7 +8,8 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from integration_logger.adapters import wsgi_environ
-from integration_logger.adapters.inbound import InboundCall, report
+from integration_logger.adapters.adapter import report
+from integration_logger.adapters.inbound import InboundCall
 from integration_logger.adapters.wsgi_environ import KEY, Environ
 from integration_logger.adapters.wsgi_input import Input
 from integration_logger.capture import Capture

@@ -1,0 +1,198 @@
+"""Calls that go out through httpx and httpx2: seen at the transport, where every attempt and every failure passes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+
+import wrapt
+
+from integration_logger.adapters.adapter import Adapter, report
+from integration_logger.adapters.httpx_call import OutboundCall
+from integration_logger.adapters.httpx_streams import Proxy
+from integration_logger.adapters.httpx_unsent import Unsent
+from integration_logger.adapters.paths import Patterns
+from integration_logger.context import current, unrecorded
+from integration_logger.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from contextvars import Token
+
+    from integration_logger.capture import Capture
+    from integration_logger.recorder import Recorder
+
+Client = TypeVar("Client")
+Inner = TypeVar("Inner")
+RequestLabels = Callable[[Any], Mapping[str, object] | None]
+Undo = Callable[[], None]
+
+LIBRARIES: Final = ("httpx", "httpx2")
+
+
+class Outbound(Adapter):
+    """Records what clients send; made once for each client, transport or process that the logger is installed in."""
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        *,
+        include: Patterns = (),
+        exclude: Patterns = (),
+        labels: RequestLabels | None = None,
+        bodies: bool = True,
+        propagate: bool = False,
+    ) -> None:
+        super().__init__(recorder, include=include, exclude=exclude, labels=labels, bodies=bodies)
+        if not isinstance(propagate, bool):
+            raise ConfigurationError(f"propagate takes True or False, not {propagate!r}")
+        self.propagate = propagate
+
+    def begin(self, request: Any) -> OutboundCall | None:
+        """Return the attempt that begins, or None if it is not recorded; never raises."""
+        try:
+            if unrecorded.get() or not self.wants(request.url):
+                return None
+            return OutboundCall(self, request)
+        except Exception as error:
+            report(self.recorder, error)
+            return None
+
+    def wants(self, url: Any) -> bool:
+        """Tell whether calls to this URL are recorded: patterns are compared with host and path."""
+        return not self.wanted.limited or self.wanted(f"{url.netloc.decode('ascii', 'replace')}{url.path}")
+
+    # --- installing -----------------------------------------------------------------------------------
+
+    def transport(self, inner: Inner) -> Inner:
+        """Return what passes for the transport and records what goes through it."""
+        if not any(callable(getattr(inner, name, None)) for name in ("handle_request", "handle_async_request")):
+            raise ConfigurationError(f"transport takes a transport of httpx or httpx2, not {inner!r}")
+        return inner if self._is_in(inner) else cast(Inner, Transport(inner, self))
+
+    def _is_in(self, transport: object) -> bool:
+        return type(transport) is Transport and transport._self_outbound.recorder is self.recorder
+
+    def client(self, client: Client) -> Client:
+        """Put this in front of the client's transports, in place: proxies from the environment have theirs, too."""
+        found: Any = client
+        mounts = getattr(found, "_mounts", None)
+        if not isinstance(mounts, dict) or not hasattr(found, "_transport"):
+            raise ConfigurationError(f"httpx takes a client of httpx or httpx2, not {client!r}")
+        if self._is_in(found._transport):
+            return client
+        found._transport = self.transport(found._transport)
+        for pattern, transport in mounts.items():
+            mounts[pattern] = transport and self.transport(transport)
+        unsent = Unsent(self)
+        found.send = wrapt.FunctionWrapper(found.send, unsent.sender(found.send))
+        found.build_request = wrapt.FunctionWrapper(found.build_request, unsent.build)
+        return client
+
+    def instrument(self) -> Undo:
+        """Put this in front of every client of the process; the function that is returned takes it out again."""
+        undo = [undo for library in _libraries() for undo in self._instrument(library)]
+        if not undo:
+            raise ConfigurationError("instrument_httpx needs httpx or httpx2, and neither is installed")
+
+        def undo_all() -> None:
+            for each in undo:
+                each()
+
+        return undo_all
+
+    def _instrument(self, library: Any) -> list[Undo]:
+        unsent = Unsent(self)
+        undo = [_patch(library.Client, "build_request", unsent.build)]
+        for client, through in ((library.Client, self._through), (library.AsyncClient, self._through_async)):
+            undo.append(_patch(client, "_send_single_request", through))
+            undo.append(_patch(client, "send", unsent.sender(client.send)))
+        return undo
+
+    def _through(self, send: Any, client: object, args: Any, given: Any) -> Any:
+        return pass_through(self, send, *args, **given)
+
+    async def _through_async(self, send: Any, client: object, args: Any, given: Any) -> Any:
+        return await pass_through_async(self, send, *args, **given)
+
+
+class Transport(Proxy):
+    """A transport that is seen; ``isinstance`` and all attributes are those of the transport itself."""
+
+    def __init__(self, inner: object, outbound: Outbound) -> None:
+        super().__init__(inner)
+        self._self_outbound = outbound
+
+    def handle_request(self, request: Any) -> Any:
+        """Make one attempt."""
+        return pass_through(self._self_outbound, self.__wrapped__.handle_request, request)
+
+    async def handle_async_request(self, request: Any) -> Any:
+        """Make one attempt."""
+        return await pass_through_async(self._self_outbound, self.__wrapped__.handle_async_request, request)
+
+
+def pass_through(outbound: Outbound, send: Callable[[Any], Any], request: Any) -> Any:
+    """Send a request and return the response, or raise what came instead, as if nobody looked on."""
+    call = outbound.begin(request)
+    if call is None:
+        return send(request)
+    token = current.set(call.capture)
+    try:
+        response = send(request)
+    except BaseException as error:
+        call.raised(error)
+        raise
+    finally:
+        _leave(token)
+    call.answered(response)
+    return response
+
+
+async def pass_through_async(outbound: Outbound, send: Callable[[Any], Any], request: Any) -> Any:
+    """Do the same where sending is awaited."""
+    call = outbound.begin(request)
+    if call is None:
+        return await send(request)
+    token = current.set(call.capture)
+    try:
+        response = await send(request)
+    except BaseException as error:
+        call.raised(error)
+        raise
+    finally:
+        _leave(token)
+    call.answered(response)
+    return response
+
+
+def _leave(token: Token[Capture | None]) -> None:
+    try:
+        current.reset(token)
+    except ValueError:  # closed from another context, as the garbage collector does
+        current.set(None)
+
+
+def _libraries() -> list[Any]:
+    found = {}
+    for name in LIBRARIES:
+        try:
+            library = import_module(name)
+        except ImportError:
+            continue
+        found[library.__name__] = library  # one may stand in for the other
+    return [*found.values()]
+
+
+def _patch(owner: type, name: str, wrapper: Callable[..., Any]) -> Undo:
+    owner = next(each for each in owner.__mro__ if name in vars(each))
+    active = [True]
+    patched = wrapt.FunctionWrapper(vars(owner)[name], wrapper, enabled=lambda: bool(active))
+    setattr(owner, name, patched)
+
+    def undo() -> None:
+        active.clear()
+        if vars(owner)[name] is patched:  # else somebody has wrapped it again: this one only looks away from now on
+            setattr(owner, name, patched.__wrapped__)
+
+    return undo

@@ -1,0 +1,298 @@
+"""One attempt of an HTTP call that goes out, from the request as the transport gets it to the end of its answer."""
+
+from __future__ import annotations
+
+import sys
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakKeyDictionary
+
+from integration_logger.adapters import httpx_errors
+from integration_logger.adapters.adapter import report
+from integration_logger.adapters.httpx_streams import RequestStream, ResponseStream
+from integration_logger.bodies import Body
+from integration_logger.capture import OPENTELEMETRY, Capture, Transaction, own, trace_id
+from integration_logger.context import attempts, current
+from integration_logger.entry import RawHeaders
+
+if TYPE_CHECKING:
+    from integration_logger.adapters.httpx import Outbound
+    from integration_logger.recorder import Recorder
+
+KEY: Final = "integration_logger"
+"""Where the mark lies in a request's extensions, which redirects and round trips for auth take along."""
+
+_NO_BODY_STATUS: Final = frozenset((204, 304))
+
+
+class Mark:
+    """What a request takes along: the attempts made of it so far."""
+
+    __slots__ = ("call", "outer", "over", "recorder", "traceparent", "transaction")
+
+    def __init__(self, recorder: Recorder, outer: Mark | None) -> None:
+        self.recorder = recorder
+        self.outer = outer
+        """That of another logger."""
+        self.transaction = own(attempts.get(), recorder) or Transaction(recorder)
+        self.call: OutboundCall | None = None
+        """The attempt that a transport is busy with."""
+        self.over = False
+        """The last attempt was a success: to send the request again is another call."""
+        self.traceparent: str | None = None
+        """What was put into the headers."""
+
+
+_remembered: WeakKeyDictionary[BaseException, list[Recorder]] = WeakKeyDictionary()
+"""Which loggers have an error in an entry already: it passes several places on its way to the host."""
+
+
+def remember(error: BaseException, recorder: Recorder) -> bool:
+    """Note that an error of a client is in an entry; return whether that is new."""
+    if not httpx_errors.of_the_client(error):
+        return True
+    known = _remembered.setdefault(error, [])
+    if recorder in known:
+        return False
+    known.append(recorder)
+    return True
+
+
+def mark_of(request: Any, recorder: Recorder) -> Mark | None:
+    """Return the mark that this logger has left on a request."""
+    return own(request.extensions.get(KEY), recorder)
+
+
+class OutboundCall:
+    """One attempt; nothing here ever raises but the making of one."""
+
+    __slots__ = (
+        "around",
+        "capture",
+        "handling",
+        "mark",
+        "open",
+        "outbound",
+        "parent",
+        "remaining",
+        "request",
+        "stream",
+    )
+
+    def __init__(self, outbound: Outbound, request: Any) -> None:
+        recorder = outbound.recorder
+        self.outbound = outbound
+        self.request = request
+        self.open = True
+        """Until the entry is recorded, or left to somebody further inside."""
+        self.remaining = -1
+        """Bytes of the answer by its Content-Length; -1 where it does not say."""
+        self.handling = sys.exception()
+        """What the host is handling while it makes this call."""
+        self.capture = capture = Capture("outbound")
+        capture.recorder = recorder
+        capture.outer = current.get()
+        self.parent = own(capture.outer, recorder)
+        self.mark = mark = self._marked(mark_of(request, recorder))
+        self.around = mark.call
+        if self.around is not None:
+            self.parent = self.around.parent
+            self.around.leave()
+        if self.parent is not None:
+            capture.inherit(self.parent)
+        mark.transaction.add(capture)
+        self._asked(request)
+        mark.call = self
+        recorder.under_way[capture.id] = capture
+
+    def _marked(self, mark: Mark | None) -> Mark:
+        if mark is not None:
+            busy = mark.call
+            if not mark.over and (busy is None or busy.capture is self.parent):
+                return mark
+        mark = Mark(self.outbound.recorder, self.request.extensions.get(KEY))
+        self.request.extensions = {**self.request.extensions, KEY: mark}
+        return mark
+
+    def _asked(self, request: Any) -> None:
+        """Note the request, and look at its body as it passes."""
+        capture, outbound = self.capture, self.outbound
+        capture.method = request.method
+        capture.url = str(request.url)
+        capture.host = request.url.netloc.decode("ascii", "replace")
+        headers: RawHeaders = request.headers.raw
+        header = {name.lower(): value for name, value in headers}.get
+        if (traceparent := header(b"traceparent")) is not None or OPENTELEMETRY in sys.modules:
+            capture.trace_id = trace_id(traceparent) or capture.trace_id
+        if outbound.propagate and self._propagated(traceparent):
+            headers = request.headers.raw
+        capture.request_headers = headers
+        if outbound.labels is not None:
+            capture.late_labels = self._labels
+        self.stream = stream = request.stream
+        if _is_at_hand(type(stream)):
+            content = b"".join(stream)
+            if content or header(b"content-length") is not None:
+                capture.request_body = body = outbound.body(header(b"content-type"), header(b"content-encoding"))
+                body.feed(content)
+                body.ended = True
+        else:
+            capture.request_body = outbound.body(header(b"content-type"), header(b"content-encoding"))
+            request.stream = self.stream = RequestStream(stream, self)
+
+    def _propagated(self, present: bytes | None) -> bool:
+        """Tell the other side which trace this is, unless somebody else has done so."""
+        mark, digits = self.mark, self.capture.id.replace("-", "")
+        if present is not None and present.decode("latin-1") != mark.traceparent:
+            return False
+        mark.traceparent = f"00-{self.capture.trace_id or digits}-{digits[16:]}-01"
+        self.request.headers["traceparent"] = mark.traceparent
+        return True
+
+    def _labels(self) -> dict[str, str | list[str]]:
+        return self.outbound.labels_of(self.request)
+
+    def leave(self) -> None:
+        """Leave the recording to the same logger further inside, which sees every attempt."""
+        if self.open:
+            self.open = False
+            self.capture.discarded = True
+            self.outbound.recorder.under_way.pop(self.capture.id, None)
+            self.mark.transaction.take_back()
+
+    # --- the request's body ---------------------------------------------------------------------------
+
+    def sent(self, part: bytes) -> None:
+        """Note a part of the request's body."""
+        body = self.capture.request_body
+        if self.open and body is not None:
+            self._feed(body, part)
+
+    def sent_all(self) -> None:
+        """Note that the request's body is complete."""
+        body = self.capture.request_body
+        if body is not None:
+            body.ended = True
+
+    def _feed(self, body: Body, part: bytes) -> None:
+        try:
+            body.feed(part)
+        except Exception as error:
+            report(self.outbound.recorder, error)
+
+    # --- the answer -----------------------------------------------------------------------------------
+
+    def answered(self, response: Any) -> None:
+        """Note the head of the answer, and look at its body as it passes."""
+        try:
+            self._put_back()
+            if self.open:
+                self._answered(response)
+        except Exception as error:
+            report(self.outbound.recorder, error)
+            self._record()
+
+    def _answered(self, response: Any) -> None:
+        capture = self.capture
+        capture.first_byte = perf_counter() - capture.started
+        capture.status_code = status = response.status_code
+        capture.response_headers = headers = response.headers.raw
+        header = {name.lower(): value for name, value in headers}.get
+        version = response.extensions.get("http_version")
+        if version is not None:
+            capture.http_version = version.decode("ascii", "replace").removeprefix("HTTP/")
+        self.mark.over = status < 300 or (status < 400 and header(b"location") is None)
+        length = header(b"content-length")
+        if status not in _NO_BODY_STATUS and capture.method != "HEAD":
+            self.remaining = int(length) if length is not None and length.isdigit() else -1
+        else:
+            self.remaining = 0
+        if response.is_closed:
+            self._have_read(response, header(b"content-type"), header(b"content-encoding"))
+        else:
+            capture.response_body = self.outbound.body(header(b"content-type"), header(b"content-encoding"))
+            response.stream = ResponseStream(response.stream, self)
+
+    def _have_read(self, response: Any, kind: bytes | None, coding: bytes | None) -> None:
+        """Note the body of an answer that comes from memory, such as a cache's."""
+        at_hand = _is_at_hand(type(response.stream))
+        self.capture.response_body = body = self.outbound.body(kind, coding if at_hand else None)
+        body.feed(b"".join(response.stream) if at_hand else response.content)
+        body.ended = True
+        self._record()
+
+    def received(self, part: bytes) -> None:
+        """Note a part of the answer's body."""
+        if self.open:
+            self._feed(self.capture.response_body, part)  # type: ignore[arg-type]  # the stream has one
+
+    def ended(self) -> None:
+        """Note that the answer is complete: the entry is written before its reader knows."""
+        if self.open:
+            self.capture.response_body.ended = True  # type: ignore[union-attr]
+            self._record()
+
+    def broke(self, error: BaseException) -> None:
+        """Note what ended the answer before its end; the caller raises it on."""
+        if self.open:
+            self._fail(error, "receive")
+            self._record()
+
+    def closed(self) -> None:
+        """Note that nobody reads on."""
+        if not self.open:
+            return
+        body, error = self.capture.response_body, sys.exception()
+        if body is not None:
+            body.ended = 0 <= self.remaining <= body.size
+            if body.size == 0 and not body.ended:
+                body.omitted, body.size = "unread", max(self.remaining, 0)
+        if error is not None and error is not self.handling and httpx_errors.of_the_client(error):
+            self._fail(error, "receive")
+        self._record()
+
+    # --- the end --------------------------------------------------------------------------------------
+
+    def raised(self, error: BaseException) -> None:
+        """Note what the transport raised; the caller raises it on."""
+        try:
+            self._put_back()
+            if self.open:
+                body = self.capture.request_body
+                self._fail(error, "wait" if body is None or body.ended or not body.size else "send")
+        except Exception as problem:
+            report(self.outbound.recorder, problem)
+        if self.open:
+            self._record()
+        else:
+            remember(error, self.outbound.recorder)
+
+    def _put_back(self) -> None:
+        """Undo what this attempt has put into the request."""
+        self.mark.call = self.around
+        if type(self.stream) is RequestStream and self.request.stream is self.stream:
+            self.request.stream = self.stream.__wrapped__
+
+    def _fail(self, error: BaseException, phase: str) -> None:
+        capture = self.capture
+        remember(error, self.outbound.recorder)
+        if isinstance(error, Exception):
+            kind, where = httpx_errors.failure(error, self.handling)
+            capture.fail(kind, error, phase=where or phase)
+        else:
+            capture.fail("cancelled", f"{type(error).__name__} while the call was under way", phase=phase)
+
+    def _record(self) -> None:
+        """Write the entry, and let go of what a context that outlives the call would hold."""
+        self.open = False
+        capture, body = self.capture, self.capture.request_body
+        capture.duration = perf_counter() - capture.started
+        if body is not None and body.size == 0 and not body.ended and body.omitted != "off":
+            body.omitted = "unread"
+        self.outbound.recorder.record(capture)
+        capture.request_body = capture.response_body = None
+
+
+def _is_at_hand(kind: type) -> bool:
+    """Tell whether a stream of this class is bytes in memory, to be read as often as one likes."""
+    return kind.__name__ == "ByteStream" and kind.__module__.partition(".")[0] in ("httpx", "httpx2")

@@ -1,0 +1,92 @@
+"""Calls that fail outside of any transport: no URL to begin with, one redirect too many, a body not as coded."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from datetime import timedelta
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from integration_logger.adapters import httpx_errors
+from integration_logger.adapters.adapter import report
+from integration_logger.adapters.httpx_call import Mark, mark_of, remember
+from integration_logger.capture import Capture, own
+from integration_logger.context import current, unrecorded
+
+if TYPE_CHECKING:
+    from integration_logger.adapters.httpx import Outbound
+
+
+class Unsent:
+    """Looks on while a client builds and sends requests, for the errors that no transport sees."""
+
+    def __init__(self, outbound: Outbound) -> None:
+        self.outbound = outbound
+
+    def build(self, build: Any, client: object, args: Any, given: Any) -> Any:
+        """Build a request."""
+        started = perf_counter()
+        try:
+            return build(*args, **given)
+        except Exception as error:
+            self._no_url(error, started, *args, **given)
+            raise
+
+    def sender(self, send: object) -> Callable[..., Any]:
+        """Return what sends a request in place of ``send``."""
+        return self._send_async if inspect.iscoroutinefunction(send) else self._send
+
+    def _send(self, send: Any, client: object, args: Any, given: Any) -> Any:
+        started = perf_counter()
+        try:
+            return send(*args, **given)
+        except Exception as error:
+            self._not_sent(error, started, *args, **given)
+            raise
+
+    async def _send_async(self, send: Any, client: object, args: Any, given: Any) -> Any:
+        started = perf_counter()
+        try:
+            return await send(*args, **given)
+        except Exception as error:
+            self._not_sent(error, started, *args, **given)
+            raise
+
+    def _no_url(self, error: Exception, started: float, method: Any = None, url: Any = None, **more: object) -> None:
+        if not httpx_errors.of_the_client(error):
+            return
+        try:
+            text = str(url)
+            if not unrecorded.get() and self.outbound.wanted(text.partition("://")[2]):
+                self._record(error, started, Mark(self.outbound.recorder, None), str(method).upper(), text, None)
+        except Exception as problem:
+            report(self.outbound.recorder, problem)
+
+    def _not_sent(self, error: Exception, started: float, request: Any, *args: object, **more: object) -> None:
+        if not httpx_errors.of_the_client(error):
+            return
+        try:
+            request = getattr(error, "_request", None) or request
+            if not unrecorded.get() and self.outbound.wants(request.url):
+                mark = mark_of(request, self.outbound.recorder) or Mark(self.outbound.recorder, None)
+                host = request.url.netloc.decode("ascii", "replace")
+                self._record(error, started, mark, request.method, str(request.url), host)
+        except Exception as problem:
+            report(self.outbound.recorder, problem)
+
+    def _record(self, error: Exception, started: float, mark: Mark, method: str, url: str, host: str | None) -> None:
+        recorder = self.outbound.recorder
+        if not remember(error, recorder):
+            return
+        capture = Capture("outbound")
+        capture.recorder = recorder
+        capture.duration = perf_counter() - started
+        capture.started_at -= timedelta(seconds=capture.duration)
+        if (parent := own(current.get(), recorder)) is not None:
+            capture.inherit(parent)
+        mark.transaction.add(capture)
+        capture.method, capture.url, capture.host = method, url, host
+        kind, phase = httpx_errors.failure(error)
+        capture.fail(kind, error, phase=phase)
+        recorder.record(capture)
