@@ -6,10 +6,13 @@ Tasks and threads take it along (``contextvars.copy_context``).
 from __future__ import annotations
 
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from integration_logger.capture import Capture, Transaction
+
+ENVIRON_KEY: Final = "integration_logger.capture"
+"""Where a capture lies in the environ, for the log browser to leave itself out; names without a dot are text."""
 
 current: ContextVar[Capture | None] = ContextVar("integration_logger_current", default=None)
 """What ``log.current()`` returns and what child entries take as their parent."""

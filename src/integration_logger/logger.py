@@ -27,7 +27,7 @@ from integration_logger.retention import Retention
 from integration_logger.runs import last_run
 from integration_logger.spool.writer import Spool
 from integration_logger.stores.base import Store
-from integration_logger.viewer import Viewer
+from integration_logger.viewer import Viewer, WSGIViewer
 from integration_logger.viewer.access import Authorize
 from integration_logger.viewer.audit import Audit
 
@@ -259,6 +259,14 @@ class IntegrationLogger(Lifecycle):
             audit=Audit(self.recorder.record, self.recorder.trusted_proxies) if self.enabled else None,
             **options,
         )
+
+    def viewer_wsgi(self, *, authorize: Authorize, **options: Any) -> WSGIViewer:
+        """Return the log browser as a WSGI app, for Werkzeug's ``DispatcherMiddleware`` and the like.
+
+        ``authorize`` is called in the thread of the host, and finds the environ in ``request.scope["wsgi.environ"]``.
+        Options: those of ``viewer``.
+        """
+        return WSGIViewer(self.viewer(authorize=authorize, **options))
 
     def instrument_metrics(self, meter_provider: MeterProvider | None = None) -> None:
         """Have OpenTelemetry collect what ``health`` returns, by the given provider or the global one; call it once.

@@ -10,8 +10,8 @@ from integration_logger.adapters.adapter import report
 from integration_logger.adapters.inbound import Middleware
 from integration_logger.adapters.paths import Patterns
 from integration_logger.adapters.wsgi_call import Call, StartResponse
-from integration_logger.adapters.wsgi_environ import KEY, Environ
-from integration_logger.context import current
+from integration_logger.adapters.wsgi_environ import Environ
+from integration_logger.context import ENVIRON_KEY, current
 
 if TYPE_CHECKING:
     from integration_logger.recorder import Recorder
@@ -56,7 +56,7 @@ class WSGIMiddleware(Middleware):
         try:
             if not self.wanted(wsgi_environ.path(environ)):
                 return None
-            outer = environ.get(KEY)
+            outer = environ.get(ENVIRON_KEY)
             if outer is not None and self.has(outer):
                 return None
             return Call(self, environ, start_response, outer)

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from integration_logger.adapters import wsgi_environ
 from integration_logger.adapters.adapter import report
 from integration_logger.adapters.inbound import InboundCall
-from integration_logger.adapters.wsgi_environ import KEY, Environ
+from integration_logger.adapters.wsgi_environ import Environ
 from integration_logger.adapters.wsgi_input import Input
 from integration_logger.capture import Capture
-from integration_logger.context import current
+from integration_logger.context import ENVIRON_KEY, current
 
 if TYPE_CHECKING:
     from integration_logger.adapters.wsgi import WSGIMiddleware
@@ -56,7 +56,7 @@ class Call(InboundCall):
         self.wrap_inner: Any = environ.get(FILE_WRAPPER)
         if self.wrap_inner is not None and not isinstance(self.wrap_inner, type):
             environ[FILE_WRAPPER] = self._wrap_file
-        environ[KEY] = middleware.recorder.under_way[capture.id] = capture
+        environ[ENVIRON_KEY] = middleware.recorder.under_way[capture.id] = capture
 
     def received(self, data: bytes, ended: bool) -> None:
         """Note a part of the request's body that the app has read; never raises."""

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any
 
 from integration_logger.adapters.inbound import full_url, quoted
 from integration_logger.entry import RawHeaders
 
 Environ = dict[str, Any]
-
-KEY: Final = "integration_logger.capture"
-"""Where the capture lies in the environ, for the log browser to leave itself out; names without a dot are text."""
 
 
 def request_headers(environ: Environ) -> RawHeaders:

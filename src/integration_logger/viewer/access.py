@@ -130,16 +130,21 @@ def checked(authorize: object) -> Authorize:
     return cast(Authorize, authorize)
 
 
+CALLER = "integration_logger.caller"
+"""Where a scope has what calls a function in the thread that a WSGI host has asked in."""
+
+
 async def identify(authorize: Authorize, request: Request) -> Principal | None:
     """Ask ``authorize`` who the request comes from; raises whatever it raises, and for any other answer."""
-    found = await ask(authorize, request)
+    found = await ask(authorize, request, request)
     if found is not None and not isinstance(found, Principal):
         raise TypeError(f"authorize returned {type(found).__name__}, not a Principal or None")
     return found
 
 
-async def ask(question: Callable[[T], object], argument: T) -> object:
-    """Ask a callable of the host, sync (in a thread) or async."""
+async def ask(question: Callable[[T], object], argument: T, request: Request) -> object:
+    """Ask a callable of the host: async, or sync in a thread, which in a WSGI host is the one that waits for it."""
     target = question if inspect.isroutine(question) else type(question).__call__
-    answer = question(argument) if inspect.iscoroutinefunction(target) else await in_access_thread(question, argument)
+    in_thread = request.scope.get(CALLER, in_access_thread)
+    answer = question(argument) if inspect.iscoroutinefunction(target) else await in_thread(question, argument)
     return await answer if inspect.isawaitable(answer) else answer

@@ -103,7 +103,10 @@ class Api:
     async def stream(self, request: Request, principal: Principal) -> Response:
         """New entries as they come, as server-sent events."""
         query = Query.parse(request.query_params.multi_items(), principal.scope)
-        return await self._tail.follow(query, request.headers.get("last-event-id"), principal.sees_detail)
+        position = request.headers.get("last-event-id")
+        # in a WSGI host a stream would keep one of few workers for itself
+        answer = self._tail.poll if "wsgi.environ" in request.scope else self._tail.follow
+        return await answer(query, position, principal.sees_detail)
 
     def meta(self, request: Request, principal: Principal) -> Response:
         """What this log browser is, who reads, and what can be asked."""

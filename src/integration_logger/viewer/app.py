@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -90,7 +90,10 @@ class Viewer:
             return
         if self._on_request:
             self._on_request()
-        await self._app(scope, receive, _with_headers(send, self._headers))
+        app = self._app
+        if scope["path"] == scope.get("root_path"):  # as hosts ask that tell a place by its beginning
+            app = RedirectResponse(scope["path"] + "/")
+        await app(scope, receive, _with_headers(send, self._headers))
 
     def close(self) -> None:
         """End all live tails at once, so that they do not hold up the host's shutdown."""

@@ -9,7 +9,7 @@ from typing import cast
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from integration_logger.errors import StoreError
 from integration_logger.stores.base import Store
@@ -49,14 +49,12 @@ class Gate:
         """Return what answers requests for a route."""
 
         async def guarded(request: Request) -> Response:
-            if request.scope["path"] == request.scope.get("root_path"):
-                return RedirectResponse(request.scope["path"] + "/")
             sign_in = getattr(self._authorize, "sign_in", None)
             if sign_in and request.method in _READING and (response := sign_in(request)):
                 return response  # type: ignore[no-any-return]
             try:
                 principal = await identify(self._authorize, request)
-                is_enabled = principal is None or await self._is_enabled(principal)
+                is_enabled = principal is None or await self._is_enabled(principal, request)
             except Exception:
                 _logger.exception("authorize failed; the log browser shows nothing")
                 return self._render.problem(request, 500, "authorize_failed")
@@ -68,8 +66,8 @@ class Gate:
 
         return guarded
 
-    async def _is_enabled(self, principal: Principal) -> bool:
-        return self._enabled_for is None or await ask(self._enabled_for, principal) is True
+    async def _is_enabled(self, principal: Principal, request: Request) -> bool:
+        return self._enabled_for is None or await ask(self._enabled_for, principal, request) is True
 
     def _unauthorized(self, request: Request) -> Response:
         response = self._render.problem(request, 401, "unauthorized", getattr(self._authorize, "hint", None))

@@ -21,12 +21,14 @@ from integration_logger.errors import QueryError, StoreError
 from integration_logger.query import MAX_LIMIT, Query
 from integration_logger.stores.base import Store
 from integration_logger.viewer.ending import server_is_ending
-from integration_logger.viewer.poller import POLL, Item, Poller
+from integration_logger.viewer.poller import PAGES, POLL, Item, Poller
 from integration_logger.viewer.shapes import list_item
 from integration_logger.viewer.threads import in_thread
 
 LIFETIME = 10.0
 """Seconds until a stream ends and its reader is authorised anew; also the longest that it holds up a shutdown."""
+POLL_AGAIN = 1000
+"""Milliseconds after which a reader who polls comes back."""
 HEARTBEAT = 5.0
 """Seconds of silence after which proxies and readers are told that the stream lives."""
 
@@ -48,12 +50,28 @@ class Tail:
 
     async def follow(self, query: Query, last_event_id: str | None, sees_detail: SeesDetail) -> Response:
         """Answer with what is stored from now on, or since the entry that the reader saw last."""
+        start = await self._start(query, last_event_id)
+        return EventStream(self._events(msgspec.structs.replace(query, cursor=None), start, sees_detail))
+
+    async def poll(self, query: Query, last_event_id: str | None, sees_detail: SeesDetail) -> Response:
+        """Answer with what is there already; the reader comes back after a second for what comes next."""
+        position = await self._start(query, last_event_id)
+        query = msgspec.structs.replace(query, cursor=None)
+        chunks = [b"retry: %d\n\n" % POLL_AGAIN]
+        for _ in range(PAGES):
+            position, news = await self._news(query, position, sees_detail)
+            chunks.append(news)
+            if position >= self._poller.window.high:
+                break
+        chunks += _open_calls(query, self._poller.in_flight, sees_detail), _here(position)
+        return Response(b"".join(chunks), media_type="text/event-stream", headers={"cache-control": "no-cache"})
+
+    async def _start(self, query: Query, last_event_id: str | None) -> int:
         position = _read_position(last_event_id) if last_event_id else query.cursor
         await in_thread(self._look_at_once)
         newest = self._poller.window.high
         # A reader that is ahead of the log comes from another one: the store was begun anew.
-        start = newest if position is None or position > newest else position
-        return EventStream(self._events(msgspec.structs.replace(query, cursor=None), start, sees_detail))
+        return newest if position is None or position > newest else position
 
     def _look_at_once(self) -> None:
         self._poller.look(wait=True)

@@ -10,6 +10,7 @@ export class Stream {
     this.onEvent = onEvent;
     this.onState = onState;
     this.failures = 0;
+    this.retry = 0;
     this.stopped = false;
     this.run();
   }
@@ -23,9 +24,12 @@ export class Stream {
 
   async run() {
     while (!this.stopped) {
+      const began = performance.now();
       try {
         await this.once();
         this.failures = 0;
+        // Where the server cannot keep a stream open it says how often to ask.
+        await this.pause(Math.max(0, this.retry - (performance.now() - began)));
       } catch (error) {
         if (this.stopped || error.refused) break;
         this.failures += 1;
@@ -74,6 +78,7 @@ export class Stream {
       if (line.startsWith("data: ")) data = line.slice(6);
       else if (line.startsWith("event: ")) name = line.slice(7);
       else if (line.startsWith("id: ")) this.lastId = line.slice(4);
+      else if (line.startsWith("retry: ")) this.retry = Number(line.slice(7));
     }
     if (data !== null) this.onEvent(name, data);
   }
