@@ -21,15 +21,18 @@ from integration_logger.entry import Entry
 from integration_logger.lifecycle import Lifecycle
 from integration_logger.processors import Processor
 from integration_logger.proxies import TrustedProxies
+from integration_logger.query import EVERYTHING, Query
 from integration_logger.recorder import ConstantLabels, Recorder
 from integration_logger.redaction import Redactor
 from integration_logger.retention import Retention
 from integration_logger.runs import last_run
 from integration_logger.spool.writer import Spool
-from integration_logger.stores.base import Store
+from integration_logger.stores.base import Purged, Store
+from integration_logger.stores.erasures import erase, read_erasure
 from integration_logger.viewer import Viewer, WSGIViewer
 from integration_logger.viewer.access import Authorize
-from integration_logger.viewer.audit import Audit
+from integration_logger.viewer.audit import Act, Audit
+from integration_logger.viewer.changes import erased
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
@@ -43,6 +46,8 @@ ANNOUNCE_AFTER: Final = 2.0
 """Seconds after which a call that has not ended is shown as under way."""
 MAX_BODY: Final = 64 * 1024
 """Bytes kept of each body; the true size is always recorded."""
+FLUSH_SECONDS: Final = 5.0
+"""How long an erasure waits for what was recorded here to reach the store."""
 
 
 class IntegrationLogger(Lifecycle):
@@ -257,6 +262,7 @@ class IntegrationLogger(Lifecycle):
             on_request=self.start,
             retention=self.retention,
             audit=Audit(self.recorder.record, self.recorder.trusted_proxies) if self.enabled else None,
+            erase=self._erase,
             **options,
         )
 
@@ -267,6 +273,27 @@ class IntegrationLogger(Lifecycle):
         Options: those of ``viewer``.
         """
         return WSGIViewer(self.viewer(authorize=authorize, **options))
+
+    # --- erasing ------------------------------------------------------------------------------------
+
+    def erase(self, *, dry_run: bool = False, **filters: object) -> Purged:
+        """Delete every entry that matches: ``log.erase(user_id="42", tenant="1")``; return how many those were.
+
+        Takes the filters of the API; several values of one are a list. What matches and is still on its way to the
+        store is deleted when it arrives, for 7 days. With ``dry_run`` it only counts. Raises ``QueryError`` where a
+        filter is unknown, empty, or missing altogether, and ``StoreError`` where the store cannot do it now.
+        """
+        query = read_erasure(filters, EVERYTHING)
+        done = self._erase(query, dry_run)
+        if self.enabled and not dry_run:
+            self.recorder.record(Act("erase", lambda capture: capture.label(**erased(query, done))))
+        return done
+
+    def _erase(self, query: Query, dry_run: bool) -> Purged:
+        if not dry_run:
+            self.flush(FLUSH_SECONDS)  # what does not arrive by then is erased later
+        self.store.open()
+        return erase(self.store, query, dry_run=dry_run)
 
     def instrument_metrics(self, meter_provider: MeterProvider | None = None) -> None:
         """Have OpenTelemetry collect what ``health`` returns, by the given provider or the global one; call it once.

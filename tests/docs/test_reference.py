@@ -49,7 +49,7 @@ COMMANDS = "docs/reference/command-line.md"
 DEPENDENCIES = "docs/explanation/dependencies.md"
 PREFIX = "INTEGRATION_LOGGER_"
 
-GIVEN_BY_THE_LOGGER = {"store", "health", "on_request", "retention", "audit"}
+GIVEN_BY_THE_LOGGER = {"store", "health", "on_request", "retention", "audit", "erase"}
 """What ``log.viewer`` itself hands to the Viewer."""
 
 

@@ -295,6 +295,20 @@ def purge(store: str, max_rows: int | None, max_bytes: str | None, dry_run: bool
 
 @main.command()
 @store_argument
+@click.option("-q", "--query", required=True, help='What is to be erased, such as "tenant:1 user:42".')
+@click.option("--dry-run", is_flag=True, help="Only say what would be deleted.")
+def erase(store: str, query: str, dry_run: bool) -> None:
+    """Delete all entries that match, for good; those that arrive later, too."""
+    from integration_logger.stores import erasures
+
+    wanted = erasures.read_erasure({"q": query}, EVERYTHING)
+    with opened(store) as log:
+        done = erasures.erase(log, wanted, dry_run=dry_run)
+    click.echo(terminal.purged(done, bounded=False, dry_run=dry_run))
+
+
+@main.command()
+@store_argument
 @click.option("--sql", is_flag=True, help="Only print the SQL, for who may run it.")
 def migrate(store: str, sql: bool) -> None:
     """Create or upgrade the tables of a store."""

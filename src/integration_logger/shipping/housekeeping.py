@@ -9,6 +9,7 @@ from typing import Final
 
 from integration_logger.retention import Retention
 from integration_logger.stores.base import Store
+from integration_logger.stores.erasures import repeat_erasures
 from integration_logger.stores.reports import fold_reports
 from integration_logger.stores.state import ABSENT
 
@@ -23,7 +24,7 @@ RULES: Final = "retention-rules"
 
 
 class Housekeeping:
-    """Purges a store every minute, and dates its entries anew when this process has come with other rules.
+    """Purges a store every minute, erases what arrives late, and dates entries anew where this process has other rules.
 
     While a new version of an application replaces an old one, processes with old and with new rules run side by
     side. Each remembers which rules were noted when it began, and dates the store anew only as long as that note
@@ -65,6 +66,7 @@ class Housekeeping:
         if state.claim(PURGE, LONGEST):
             with self._releasing(PURGE):
                 self._store.purge(datetime.now(UTC), max_rows=retention.max_rows, max_bytes=retention.max_bytes)
+                repeat_erasures(self._store)
                 fold_reports(state, datetime.now(UTC))
             state.claim(PURGE, PURGE_EVERY)
 

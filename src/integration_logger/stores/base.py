@@ -156,8 +156,12 @@ class Store(Protocol):
         """
         ...
 
-    def erase(self, query: Query) -> Purged:
-        """Delete every match, calls in flight included; cursor and limit aside."""
+    def erase(self, query: Query, *, above: int = 0, dry_run: bool = False) -> Purged:
+        """Delete every match, calls in flight included, audit entries never; cursor and limit aside.
+
+        With ``above`` only entries with a higher ``seq``. With ``dry_run`` nothing is deleted, and what is returned is
+        what would be.
+        """
         ...
 
     def redate(self, retention: Retention) -> int:
@@ -171,6 +175,12 @@ class Store(Protocol):
     def close(self) -> None:
         """Release connections; does nothing if there are none."""
         ...
+
+
+def erasable(query: Query) -> Query:
+    """Return the query of an erasure, the oldest match first: whoever asks, no audit entry answers it."""
+    scope = msgspec.structs.replace(query.scope, audit=False)
+    return msgspec.structs.replace(query, scope=scope, cursor=None, order="asc")
 
 
 def without_payload(entry: Entry) -> Entry:

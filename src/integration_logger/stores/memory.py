@@ -27,6 +27,7 @@ from integration_logger.stores.base import (
     Purged,
     Stats,
     abandoned,
+    erasable,
     without_payload,
 )
 from integration_logger.stores.bounds import Bounds
@@ -161,18 +162,21 @@ class MemoryStore:
                 bytes_after=self._bytes(),
             )
 
-    def erase(self, query: Query) -> Purged:
+    def erase(self, query: Query, *, above: int = 0, dry_run: bool = False) -> Purged:
+        query = erasable(query)
         with self._lock:
-            found = self._newest(query)
-            for entry in self._in_flight_matches(query):
-                found.append(self._in_flight.pop(entry.id).entry)
-            return self._remove(found, self._bytes())
-
-    def _remove(self, entries: Sequence[Entry], before: int) -> Purged:
-        for entry in entries:
-            self._entries.pop(entry.id, None)
-        bodies = sum(entry != without_payload(entry) for entry in entries)
-        return Purged(entries=len(entries), bodies=bodies, bytes_before=before, bytes_after=self._bytes())
+            before = self._bytes()
+            begun = self._in_flight_matches(query)
+            found = [*self._matches(msgspec.structs.replace(query, cursor=above))]
+            for entry in () if dry_run else (*begun, *found):
+                self._entries.pop(entry.id, None)
+                self._in_flight.pop(entry.id, None)
+            return Purged(
+                entries=len(begun) + len(found),
+                bodies=sum(entry != without_payload(entry) for entry in found),
+                bytes_before=before,
+                bytes_after=self._bytes(),
+            )
 
     def redate(self, retention: Retention) -> int:
         with self._lock:

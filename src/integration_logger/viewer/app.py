@@ -26,6 +26,7 @@ from integration_logger.viewer.api import Api
 from integration_logger.viewer.applications import Applications
 from integration_logger.viewer.applications import checked as applications_of
 from integration_logger.viewer.audit import Audit
+from integration_logger.viewer.changes import Changes, Erase
 from integration_logger.viewer.figures import Figures
 from integration_logger.viewer.gate import Gate
 from integration_logger.viewer.health import Watch
@@ -44,7 +45,8 @@ class Viewer:
     ``authorize`` says who a request comes from (a ``Principal``, or None for nobody) and must be given: the
     log holds what passed between the host and others. ``health`` returns how this process does,
     ``on_request`` is called before every request, ``retention`` lets the pages say how long entries are kept,
-    ``audit`` notes who looks at bodies, takes data away or changes something, ``applications`` names all there are.
+    ``audit`` notes who looks at bodies, takes data away or changes something, ``erase`` deletes what a query finds,
+    ``applications`` names all there are.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Viewer:
         retention: Retention | None = None,
         audit: Audit | None = None,
         applications: Applications | None = None,
+        erase: Erase | None = None,
     ) -> None:
         authorize = checked(authorize)
         _check(title, theme, frame_ancestors, support_url, enabled_for)
@@ -77,6 +80,7 @@ class Viewer:
             Api(store, self._render, self.tail, watch, audit),
             Figures(store),
             Pages(store, self._render, watch, audit, applications_of(applications)),
+            Changes(store, audit, retention, erase),
         )
         self._app = self._starlette(Gate(store, self._open, authorize, self._render, enabled_for))
 

@@ -68,9 +68,13 @@ class Audit:
         *,
         entry: Entry | None = None,
         filters: Iterable[tuple[str, str]] = (),
+        error: Exception | None = None,
         **labels: object,
     ) -> None:
-        """Note what a reader does. ``filters`` say to which entries, where the address of the request does not."""
+        """Note what a reader does, or tried to, with the error that came of it.
+
+        ``filters`` say to which entries, where the address of the request does not.
+        """
         if self._record is None:
             return
         pairs = [*filters]
@@ -79,6 +83,8 @@ class Audit:
             self._describe_request(capture, request, pairs)
             _label(capture, principal, entry)
             capture.label(**labels)
+            if error is not None:
+                capture.fail("exception", str(error))
 
         self._record(Act(operation, describe))
 

@@ -16,6 +16,7 @@ from integration_logger.viewer.access import Principal
 
 if TYPE_CHECKING:
     from integration_logger.viewer.api import Api
+    from integration_logger.viewer.changes import Changes
     from integration_logger.viewer.figures import Figures
     from integration_logger.viewer.pages import Pages
 
@@ -38,7 +39,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     """False for what is asked above all when the store is away."""
 
 
-def routes(api: Api, figures: Figures, pages: Pages) -> tuple[Route, ...]:
+def routes(api: Api, figures: Figures, pages: Pages, changes: Changes) -> tuple[Route, ...]:
     """Return the table."""
     return (
         Route(path="/", endpoint=pages.calls),
@@ -53,6 +54,8 @@ def routes(api: Api, figures: Figures, pages: Pages) -> tuple[Route, ...]:
         Route(path="/api/facets", endpoint=figures.facets),
         Route(path="/api/stats", endpoint=figures.stats),
         Route(path="/api/runs", endpoint=api.runs),
+        Route(path="/api/erase", endpoint=changes.erase, needs="erase", methods=("POST",)),
+        Route(path="/api/purge", endpoint=changes.purge, needs="purge", methods=("POST",), limited=False),
         Route(path="/api/stream", endpoint=api.stream),
         Route(path="/api/meta", endpoint=api.meta, needs_store=False),
         Route(path="/api/health", endpoint=api.health, limited=False, needs_store=False),

@@ -115,20 +115,26 @@ def _strip_in_parts(database: Database, block: int, chosen: ColumnElement[bool],
     return stripped
 
 
-def erase(database: Database, query: Query) -> Purged:
-    """Delete what matches."""
+def erase(database: Database, query: Query, above: int, *, dry_run: bool) -> Purged:
+    """Delete what matches above a ``seq``, the oldest first."""
     with database.read() as connection:
         before = database.size(connection)
-    counts = [_erase_in_flight(database, query)]
-    cursor: int | None = None
-    while True:
-        rest = msgspec.structs.replace(query, cursor=cursor, order="desc")
+    take = _count_block if dry_run else _erase_block
+    counts = [_erase_in_flight(database, query, dry_run=dry_run)]
+    cursor: int | None = above
+    while cursor is not None:
+        rest = msgspec.structs.replace(query, cursor=cursor)
         with database.read() as connection:
             found, cursor = collect(connection, rest, database.last_seq(connection), BLOCK)
         seqs = [entry.seq or 0 for entry in found]
-        counts += [_erase_block(database, block, [*some]) for block, some in groupby(seqs, block_of)]
-        if cursor is None:
-            return _purged(database, before, counts)
+        counts += [take(database, block, [*some]) for block, some in groupby(seqs, block_of)]
+    return _sum(counts, before, before) if dry_run else _purged(database, before, counts)
+
+
+def _count_block(database: Database, _: int, seqs: Sequence[int]) -> _Counts:
+    bodies = select(func.count()).select_from(payloads).where(payloads.c.seq.in_(seqs))
+    with database.read() as connection:
+        return _Counts(len(seqs), connection.scalar(bodies) or 0)
 
 
 def _erase_block(database: Database, block: int, seqs: Sequence[int]) -> _Counts:
@@ -141,10 +147,12 @@ def _erase_block(database: Database, block: int, seqs: Sequence[int]) -> _Counts
     return _Counts(gone, early + bodies)
 
 
-def _erase_in_flight(database: Database, query: Query) -> _Counts:
-    with database.turn() as connection:
+def _erase_in_flight(database: Database, query: Query, *, dry_run: bool) -> _Counts:
+    with database.read() as connection:
         ids = [id_bytes(entry.id) for entry in in_flight_matches(connection, query)]
-        connection.execute(delete(in_flight).where(in_flight.c.id.in_(ids)))
+    if ids and not dry_run:
+        with database.turn() as connection:
+            connection.execute(delete(in_flight).where(in_flight.c.id.in_(ids)))
     return _Counts(len(ids))
 
 

@@ -14,7 +14,7 @@ from integration_logger.entry import Entry, InFlight
 from integration_logger.errors import ConfigurationError, StoreError
 from integration_logger.query import Query, Scope
 from integration_logger.retention import Retention
-from integration_logger.stores.base import Facets, Info, Page, Purged, Stats, abandoned
+from integration_logger.stores.base import Facets, Info, Page, Purged, Stats, abandoned, erasable
 from integration_logger.stores.bounds import Bounds
 from integration_logger.stores.sql import figures, maintain, schema
 from integration_logger.stores.sql.database import Database
@@ -130,8 +130,8 @@ class SQLStore:
     ) -> Purged:
         return maintain.purge(self._database, now, Bounds(max_rows, max_bytes), dry_run=dry_run)
 
-    def erase(self, query: Query) -> Purged:
-        return maintain.erase(self._database, query)
+    def erase(self, query: Query, *, above: int = 0, dry_run: bool = False) -> Purged:
+        return maintain.erase(self._database, erasable(query), above, dry_run=dry_run)
 
     def redate(self, retention: Retention) -> int:
         return maintain.redate(self._database, retention)
