@@ -28,7 +28,7 @@ class Asked(NamedTuple):
 
     query: str = ""
     shows: str = "none"
-    """``all`` that is theirs, all that has ``ended``, the ``one`` asked for, ``audit``, ``counts`` of all, ``none``."""
+    """``all`` that is theirs, what has ``ended``, ``runs``, the ``one`` asked for, ``audit``, ``counts``, or ``none``."""
     send: dict[str, Any] | None = None
     status: int = 200
 
@@ -65,6 +65,7 @@ ROUTES: dict[str, Row] = {
     "GET /api/entries/{id}/related": Row("view", (Asked("", "all"),)),
     "GET /api/facets": Row("view", (Asked(FIELDS, "ended"), Asked("field=tenant&kind=audit"))),
     "GET /api/stats": Row("view", (Asked("", "counts"),)),
+    "GET /api/runs": Row("view", (Asked("", "runs"), Asked("order=asc&cursor=0", "runs"))),
     "GET /api/stream": Row("view", (Asked("cursor=0", "all"), Asked("cursor=0&kind=audit", "audit"))),
     "GET /api/meta": Row("view", (Asked(),)),
     "GET /api/health": Row("view", (Asked(), Asked("format=prometheus")), limited=False),
@@ -73,11 +74,9 @@ ROUTES: dict[str, Row] = {
 EVERYTHING = ("view", "detail", "export", "reauthorize", "redeliver", "settings", "purge", "erase", "audit")
 READERS = {
     "owner": EVERYTHING,
-    "Owner": EVERYTHING,
     "supervisor": ("view", "detail", "reauthorize"),
     "bot_builder": ("view", "detail", "reauthorize"),
     "agent": (),
-    "": (),
 }
 """What each role may do."""
 CUSTOM = (("view",), ("view", "detail"), ("detail", "export"), (), *(("view", name) for name in EVERYTHING[2:]))
@@ -121,7 +120,7 @@ def readers() -> Iterator[Any]:
         limited = name != "all"
         for role, may in READERS.items():
             found = Principal("ana", role=role, **bounds)
-            yield pytest.param(reader(found, may, bounds, limited=limited), id=f"{role or 'none'}-{name}")
+            yield pytest.param(reader(found, may, bounds, limited=limited), id=f"{role}-{name}")
         for may in CUSTOM if name in ("all", "tenant") else CUSTOM[:2]:
             found = Principal("ana", role="agent", permissions=may, **bounds)
             yield pytest.param(reader(found, may, bounds, limited=limited), id=f"{'+'.join(may) or 'nothing'}-{name}")
@@ -174,6 +173,8 @@ def build() -> tuple[MemoryStore, list[Entry]]:
         parent = entries[0].id if entries else None
         entries.append(marked(f"mark{number}", parent, **kin, **bound(tenant, application)))
     entries.append(marked("mark9", entries[0].id, kind="audit", **kin, **bound("acme", "shop")))
+    for number, tenant in enumerate(("acme", "globex", None)):
+        entries.append(marked(f"mark2{number}", entries[0].id, kind="run", **kin, **bound(tenant, "shop")))
     open_calls = [
         make_in_flight(**plain(marked(f"mark1{number}", entries[0].id, **kin, **bound(tenant, "shop"))))
         for number, tenant in enumerate(("acme", "globex"))
@@ -264,6 +265,8 @@ class Cell(NamedTuple):
                 return own - {"mark9"}
             case "ended":
                 return own & {mark_of(entry) for entry in self.entries if entry.status != "processing"} - {"mark9"}
+            case "runs":
+                return own & {mark_of(entry) for entry in self.entries if entry.kind == "run"}
             case "one":
                 return own & {mark_of(self.entry)}
             case "audit":
