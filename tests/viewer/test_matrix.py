@@ -28,7 +28,7 @@ class Asked(NamedTuple):
 
     query: str = ""
     shows: str = "none"
-    """``all`` that is theirs, what has ``ended``, ``runs``, the ``one`` asked for, ``audit``, ``counts``, or ``none``."""
+    """``all`` of theirs, what has ``ended``, ``runs``, the ``one`` asked for, ``audit``, ``counts``, or ``none``."""
     send: dict[str, Any] | None = None
     status: int = 200
 
