@@ -54,4 +54,4 @@ def test_linear(engine: str, body: str) -> None:
     for content_type in TYPES:
         began = perf_counter()
         bodies.redact(Message(body=BODIES[body], content_type=content_type), ENGINES[engine], SIZE)
-        assert perf_counter() - began < 2, content_type
+        assert perf_counter() - began < 10, content_type

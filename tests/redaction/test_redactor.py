@@ -160,7 +160,7 @@ def everything() -> Entry:
     part = b'--b\r\nContent-Disposition: form-data; name="password"\r\n\r\nhunter2\r\n--b--'
     return make(
         url="https://u:p@a.example/?%74oken=x",
-        request=Message(body=b'{"password":"x","t":"\\u0070in=1234"}', content_type="application/json"),
+        request=Message(body=b'{"password":["x"],"t":"\\u0070in=1234"}', content_type="application/json"),
         response=Message(body=part, content_type="multipart/form-data; boundary=b"),
         errors=("password=x <password>y</password>",),
     )

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _MASK: Final = b'"' + MASK + b'"'
 _BLANKS: Final = re.compile(rb"[ \t\r\n]*+")
+_SIMPLE: Final = re.compile(rb'[ \t\r\n]*+("(?:[^"\\]++|\\.)*+"|[^\s,\]}"{\[][^\s,\]}]*+)', re.DOTALL)
+"""A value as most are: a whole string, or what has neither quotes nor brackets."""
 _STRINGS: Final = re.compile(rb'(?:[^"]++|"(?:[^"\\]++|\\.)*+")*+', re.DOTALL)
 
 _BEGINNING: Final = re.compile(rb"(?:\xef\xbb\xbf|\x1e)?[ \t\r\n]*+[\[{]")
@@ -79,11 +81,16 @@ class _Document:
 
     def _under(self, position: int, name: bytes) -> list[Edit]:
         """Return the edit for the value that follows a sensitive key."""
-        start = _after_blanks(self._data, position)
-        end = spans.json_value(self._data, start)
-        if not is_secret(name, self._data[start:end]):
+        data = self._data
+        if simple := _SIMPLE.match(data, position):
+            start, end = simple.span(1)
+        else:
+            start = _after_blanks(data, position)
+            end = spans.json_value(data, start)
+        if not is_secret(name, data[start:end]):
             return []
-        self._outside = max(self._outside, end)
+        if end > self._outside:
+            self._outside = end
         return [Edit(start, end, name, "name", _MASK)]
 
     def _string(self, start: int) -> list[Edit]:
@@ -103,14 +110,27 @@ class _Document:
     def _pair(self, start: int, end: int, name: bytes) -> list[Edit]:
         """Return the edit for the value in the same object as a name that is a value, before or after it."""
         key = key_of(self._data, start - 1)
-        if key is None or key.lower() not in pairs.NAMES:
-            return []
         container = self._structure.container(start)
+        if key is None:
+            return self._item_beside(container, start, end, name)
+        if key.lower() not in pairs.NAMES:
+            return []
         first, last = self._structure.span(container) if container >= 0 else (0, len(self._data))
-        for match in pairs.VALUE.finditer(self._data, max(first, start - pairs.REACH), min(last, end + pairs.REACH)):
+        for match in pairs.values(self._data, max(first, start - pairs.REACH), min(last, end + pairs.REACH)):
             if self._structure.container(match.start()) == container:
                 return self._under(match.end(), name)
         return []
+
+    def _item_beside(self, container: int, start: int, end: int, name: bytes) -> list[Edit]:
+        """Return the edit for the other item of ``["name", "value"]`` in a list of such, as headers are written."""
+        if not self._structure.is_list_in_list(container):
+            return []
+        first, last = self._structure.span(container)
+        comma = _after_blanks(self._data, end + 1)
+        value = _after_blanks(self._data, comma + 1)
+        value_end = spans.json_value(self._data, value)
+        is_pair = _after_blanks(self._data, first + 1) == start - 1 and _after_blanks(self._data, value_end) == last
+        return self._under(comma + 1, name) if is_pair and self._data[comma : comma + 1] == b"," else []
 
     def _string_at(self, position: int) -> int | None:
         """Return where the string begins that the position is in, or None where it is in none."""

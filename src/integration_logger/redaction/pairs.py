@@ -9,7 +9,11 @@ from typing import Final
 
 NAMES: Final = frozenset(b"name key field header id param parameter label variable attribute property".split())
 """Keys whose value may be the name of what stands beside it."""
-VALUE: Final = re.compile(rb"""["'][A-Za-z_]{0,16}val(?:ue)?s?[A-Za-z_]{0,16}["'][ \t\r\n]*+:""", re.IGNORECASE)
+_LIKE_VALUE: Final = re.compile(rb"""["'][A-Za-z_]{0,16}val(?:ue)?s?[A-Za-z_]{0,16}["'][ \t\r\n]*+:""", re.IGNORECASE)
+# An interval and a validity are none.
+_VALUE: Final = re.compile(
+    rb"""["'](?:[a-z_]*value|(?:[a-z_]*_|[a-z_]*(?-i:[a-z](?=V)))?vals?(?=["'_]))""", re.IGNORECASE
+)
 REACH: Final = 2048
 """Bytes before and after a name in which its value is looked for."""
 
@@ -21,6 +25,17 @@ _TOKEN: Final = re.compile(rb"(%b)|[\[\]{}]" % _STRING, re.DOTALL)
 _STRINGS: Final = re.compile(_STRING, re.DOTALL)
 _BRACKETS: Final = re.compile(rb"[\[\]{}]")
 _MOST: Final = 8  # candidates before a name
+
+
+def value(data: bytes, position: int) -> re.Match[bytes] | None:
+    """Return the key at a place, with its colon, if what it names is called a value."""
+    match = _LIKE_VALUE.match(data, position)
+    return match if match and _VALUE.match(match[0]) else None
+
+
+def values(data: bytes, start: int, end: int) -> Iterator[re.Match[bytes]]:
+    """Yield the keys between two places whose values are called so."""
+    return (match for match in _LIKE_VALUE.finditer(data, start, end) if _VALUE.match(match[0]))
 
 
 def value_beside(data: bytes, start: int, end: int) -> int | None:
@@ -39,7 +54,7 @@ def may_be_nameless(data: bytes) -> bool:
 
 def nameless(data: bytes) -> Iterator[int]:
     """Yield where the values begin in the beginning of a document whose names may have been cut off."""
-    for match in [*VALUE.finditer(data, max(0, len(data) - REACH))][: -_MOST - 1 : -1]:
+    for match in [*values(data, max(0, len(data) - REACH), len(data))][: -_MOST - 1 : -1]:
         scalar = _SCALAR.match(data, match.end())
         is_open = min(_depths(data[match.end() :]), default=0) >= 0
         if scalar and is_open and not _TOLD.search(data, max(0, data.rfind(b"{", 0, match.start()))):
@@ -50,7 +65,7 @@ def _after(data: bytes, position: int) -> int | None:
     depth = 0
     for token in _TOKEN.finditer(data, position, position + REACH):
         if token[1]:
-            match = VALUE.match(data, token.start()) if not depth else None
+            match = value(data, token.start()) if not depth else None
             if match:
                 return match.end()
         else:
@@ -61,7 +76,7 @@ def _after(data: bytes, position: int) -> int | None:
 
 
 def _before(data: bytes, position: int) -> int | None:
-    candidates = [*VALUE.finditer(data, max(0, position - REACH), position)]
+    candidates = [*values(data, max(0, position - REACH), position)]
     for match in candidates[: -_MOST - 1 : -1]:
         if _is_level(data[match.end() : position]):
             return match.end()

@@ -20,6 +20,7 @@ from integration_logger.redaction.edits import MASK, Edit, apply, fresh
 from integration_logger.redaction.known import known
 from integration_logger.redaction.links import may_be_followed
 from integration_logger.redaction.names import Keep
+from integration_logger.redaction.remembered import Remembered
 from integration_logger.redaction.rules import Hidden, Rules
 from integration_logger.redaction.structure import LONGEST_NAME
 from integration_logger.redaction.suspects import Hit
@@ -260,22 +261,24 @@ class _Masking:
             if item != MASK.decode():
                 self._note(place, [Edit(0, 0, key, "name")])
             return MASK.decode()
-        return self._plain(item, f"{place}.{_shown(key)}")
+        return self._plain(item, f"{place}.{_shown[key]}")
 
     def _note(self, place: str, edits: Iterable[Edit]) -> None:
         for edit in edits:
-            name = _shown(edit.name)
+            name = _shown[edit.name]
             self.places[f"{place}.{name}: {edit.reason}" if name else f"{place}: {edit.reason}"] = None
 
 
 def _shares(hits: Sequence[Hit], parts: list[bytes]) -> list[list[Hit]]:
     """Return the hits in each of the parts that were scanned together."""
     begins = [*accumulate((len(part) + len(_APART) for part in parts[:-1]), initial=0)]
+    ends = [begin + len(part) for begin, part in zip(begins, parts, strict=True)]
     shares: list[list[Hit]] = [[] for _ in parts]
     for kind, start, end in hits:
         index = bisect_right(begins, end - 1) - 1
-        begin, length = begins[index], len(parts[index])
-        shares[index].append((kind, max(0, start - begin), min(end - begin, length)))
+        begin, last = begins[index], ends[index]
+        share = kind, start - begin if start > begin else 0, (end if end < last else last) - begin
+        shares[index].append(share)
     return shares
 
 
@@ -287,7 +290,7 @@ def _texts(entry: Entry) -> bytes:
 
 
 def _is_value(key: Any) -> bool:
-    return pairs.VALUE.fullmatch(f'"{key}":'.encode("utf-8", "replace")) is not None
+    return pairs.value(f'"{key}":'.encode("utf-8", "replace"), 0) is not None
 
 
 def _builtins(value: Any) -> Any:
@@ -301,9 +304,10 @@ def _builtins(value: Any) -> Any:
 _BUILTIN: Final = (bytes, bytearray, datetime)
 
 
-def _shown(name: bytes) -> str:
-    """Return a name as it is shown in a place; what is no usual name may be a secret itself."""
+def _as_shown(name: bytes) -> str:
     return name.decode() if _USUAL.fullmatch(name) else "*" if name else ""
 
 
 _USUAL: Final = re.compile(rb"[A-Za-z_$][A-Za-z_$0-9.\[\] -]{0,47}")
+_shown: Final = Remembered(_as_shown)
+"""A name as it is shown in a place; what is no usual name may be a secret itself."""

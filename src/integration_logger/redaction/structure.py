@@ -10,6 +10,7 @@ _MOST: Final = 50_000  # containers; of more none is known
 
 _BLANKS: Final = b" \t\r\n"
 _OPENING: Final = b"{["
+_LIST: Final = ord("[")
 
 
 class Structure:
@@ -53,6 +54,11 @@ class Structure:
         """Return where a container begins and ends."""
         return self._opened[container], self._ends.get(container, len(self._data))
 
+    def is_list_in_list(self, container: int) -> bool:
+        """Tell whether a container is a list, and so is the one around it."""
+        around = self._parents[container] if container >= 0 else -1
+        return around >= 0 and all(self._data[self._opened[each]] == _LIST for each in (container, around))
+
 
 def _all(data: bytes) -> list[int]:
     """Return where all brackets are; searching for each is much faster than for a class of them."""
@@ -74,11 +80,15 @@ def key_of(data: bytes, value: int) -> bytes | None:
 
 def string_before(data: bytes, position: int) -> tuple[int, int] | None:
     """Return where the content of the string stands that ends before a sign, or None where there is none."""
-    end = _before_blanks(data, position) - 1
-    if data[end : end + 1] != b'"' or data[end - 1 : end] == b"\\":
+    end = position - 1
+    if data[end:position] != b'"':
+        end = _before_blanks(data, position) - 1
+        if data[end : end + 1] != b'"':
+            return None
+    if data[end - 1 : end] == b"\\":
         return None
-    earliest = max(0, end - LONGEST_NAME)
-    return max(earliest, data.rfind(b'"', earliest, end) + 1), end
+    earliest = end - LONGEST_NAME if end > LONGEST_NAME else 0
+    return data.rfind(b'"', earliest, end) + 1 or earliest, end
 
 
 def _before_blanks(data: bytes, position: int) -> int:

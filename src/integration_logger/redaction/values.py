@@ -100,11 +100,13 @@ USERINFO: Final = Shape(
     mark=b"@",
     anchored=False,
 )
+_BLANK: Final = r"(?:[ +]|%20)"
+_PEM: Final = f"-----BEGIN{_BLANK}(?:[A-Z0-9]{{1,16}}{_BLANK}){{0,3}}PRIVATE{_BLANK}KEY"
 PRIVATE_KEY: Final = Shape(
     "private key",
-    "-----BEGIN [A-Z0-9 ]{0,24}PRIVATE KEY",
-    re.compile(rb"""(-----BEGIN [A-Z0-9 ]{0,24}PRIVATE KEY(?:[^"'<-]|-(?!----END))*+(?:-----END[^"'<\n-]*+-{0,5})?)"""),
-    mark=b"-----BEGIN ",
+    _PEM,
+    re.compile(rb"""(%b(?:[^"'<-]|-(?!----END))*+(?:-----END[^"'<\n-]*+-{0,5})?)""" % _PEM.encode()),
+    mark=b"-----BEGIN",
 )
 JWT: Final = Shape(
     "jwt",
