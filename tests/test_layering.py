@@ -16,10 +16,10 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("entry", "errors", "ids", "context", "descriptors", "forks", "trouble", "texts"),
     (
         "codec", "bodies", "redaction", "processors", "capture", "filters", "query_text", "query", "retention",
-        "proxies", "health", "plain",
+        "proxies", "health", "plain", "catalogue", "integrations",
     ),
     ("spool", "stores"),
-    ("recorder", "shipping"),
+    ("recorder", "shipping", "observers"),
     ("adapters", "viewer", "curl", "telemetry", "client", "runs"),
     ("options", "lifecycle", "logger"),
     ("__init__",),

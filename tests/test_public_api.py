@@ -15,8 +15,8 @@ import integration_logger
 from integration_logger.errors import IntegrationLoggerError
 
 NAMES = [
-    "ALL", "HEALTH_CHECKS", "ConfigurationError", "Entry", "IntegrationLogger", "Principal", "Redactor", "Retention",
-    "Rule", "Spool", "basic_auth", "bearer_tokens", "include_object", "local_only", "request_user",
+    "ALL", "HEALTH_CHECKS", "ConfigurationError", "Entry", "Integration", "IntegrationLogger", "Principal", "Redactor",
+    "Retention", "Rule", "Spool", "basic_auth", "bearer_tokens", "include_object", "local_only", "request_user",
 ]  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from importlib.metadata import version as _version
 from integration_logger.adapters.paths import HEALTH_CHECKS
 from integration_logger.entry import Entry
 from integration_logger.errors import ConfigurationError
+from integration_logger.integrations import Integration
 from integration_logger.logger import IntegrationLogger
 from integration_logger.query import ALL
 from integration_logger.redaction import Redactor
@@ -29,6 +30,7 @@ __all__ = [
     "HEALTH_CHECKS",
     "ConfigurationError",
     "Entry",
+    "Integration",
     "IntegrationLogger",
     "Principal",
     "Redactor",

@@ -50,6 +50,8 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     """Entries whose content was left out because it could not be redacted."""
     labels_failed: int = 0
     """Entries without the host's labels, because its callable raised."""
+    classify_failed: int = 0
+    """Entries whose outcome is that of their status code, because the ``classify`` of their integration raised."""
     shipped: int = 0
     """Entries that this process wrote to the store, other processes' of the same spool included."""
     rejected: int = 0
@@ -62,6 +64,10 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     """How long the oldest of them has been waiting."""
     shipping_errors: int = 0
     """Times that writing to the store failed; nothing is lost by that."""
+    observer_errors: int = 0
+    """Times that an observer failed, a callback of ``on_run_finished`` among them; each time it was tried again."""
+    observers: dict[str, float] = {}
+    """Observers that this process runs, and for how many seconds each has been behind the log."""
     durable: bool = True
     """Entries outlive the death of this process."""
     problems: tuple[str, ...] = ()
@@ -103,8 +109,8 @@ def add_loss(losses: Sequence[Loss], reason: str) -> list[Loss]:
 
 
 COUNTERS: Final = (
-    "captured", "captured_bytes", "discarded", "failed", "redaction_failed", "labels_failed", "shipped", "rejected",
-    "corrupt", "shipping_errors",
+    "captured", "captured_bytes", "discarded", "failed", "redaction_failed", "labels_failed", "classify_failed",
+    "shipped", "rejected", "corrupt", "shipping_errors", "observer_errors",
 )  # fmt: skip
 """What only grows, ``dropped`` aside, which is counted by reason."""
 
@@ -118,9 +124,17 @@ def add_up(parts: Iterable[Health]) -> Health:
         losses=join_losses(part.losses for part in found),
         backlog_bytes=sum(part.backlog_bytes for part in found),
         backlog_seconds=max((part.backlog_seconds for part in found), default=0.0),
+        observers=_slowest(part.observers for part in found),
         durable=all(part.durable for part in found),
         problems=tuple(dict.fromkeys(problem for part in found for problem in part.problems)),
     )
+
+
+def _slowest(parts: Iterable[dict[str, float]]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for name, seconds in (item for part in parts for item in part.items()):
+        found[name] = max(seconds, found.get(name, 0.0))
+    return found
 
 
 def join_losses(parts: Iterable[Iterable[Loss]]) -> tuple[Loss, ...]:

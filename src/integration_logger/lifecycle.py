@@ -7,7 +7,7 @@ import os
 import threading
 import weakref
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from math import inf
 from time import monotonic, perf_counter, sleep
@@ -20,6 +20,7 @@ from integration_logger import codec, options
 from integration_logger.forks import in_child, this_process
 from integration_logger.health import Health
 from integration_logger.ids import new_id
+from integration_logger.observers import IntegrationHealth, Observers
 from integration_logger.recorder import Recorder
 from integration_logger.retention import Retention
 from integration_logger.shipping.background import Background
@@ -53,6 +54,7 @@ class Lifecycle:
         retention: Retention | str | None,
         announce_after: float,
         ship: str | None,
+        detectors: Sequence[str],
     ) -> None:
         self.enabled = store is not None
         self.retention = options.read_retention(retention)
@@ -63,7 +65,8 @@ class Lifecycle:
         self._url = options.store_name(store)
         self._spool = options.read_spool(spool, store)
         self._writer = options.make_writer(self._spool, self._url)
-        self._job = options.read_job(ship, store, self._url, self._spool, self.retention)
+        self._detectors = options.read_detectors(detectors)
+        self._job = options.read_job(ship, store, self._url, self._spool, self.retention, self._detectors)
         self._neglect = Neglect(self._writer) if ship is None and self._writer is not None else None
         self._queue = MemoryQueue() if self._writer is None else self._writer.memory
         self._owner = new_id()
@@ -76,6 +79,8 @@ class Lifecycle:
         self._start_at = 0.0
         self._exiting = False
         self._lock = threading.RLock()
+        self.observers = Observers(self.store, self._owner)
+        self.observers.add(IntegrationHealth())
         _loggers.add(self)
 
     def start(self) -> None:
@@ -102,8 +107,16 @@ class Lifecycle:
                 return
             if self._background is not background:
                 return  # a handler of a signal has closed it
+            self._observe()
         self._starting.end()
         self.recorder.started_in = os.getpid()
+
+    def _observe(self) -> None:
+        if options.threads_run():
+            try:
+                self.observers.start()
+            except RuntimeError as error:  # what they have not seen waits for them in the store
+                self._starting.warn("observers could not be started: %s", str(error))
 
     def _make_background(self) -> Background:
         threads, ship = options.threads_run(), self._ship
@@ -121,7 +134,8 @@ class Lifecycle:
         self.recorder.keep, self.recorder.kept_at = keeper.keep, perf_counter() if threads else -inf
         if ship is None and self._writer is not None:
             with suppress(OSError):
-                write_rules(self._writer.folder, self._url, msgspec.json.encode(self.retention.to_data()))
+                rules = self.retention.to_data() | {"detectors": self._detectors}
+                write_rules(self._writer.folder, self._url, msgspec.json.encode(rules))
         # the child cannot see what waits in this memory
         shipper = self._make_shipper(folder=ship == "thread") if ship else None
         return Background(keeper, shipper, threads=threads)
@@ -194,6 +208,9 @@ class Lifecycle:
             failed=recorder.failures["failed"],
             redaction_failed=recorder.failures["redaction_failed"],
             labels_failed=recorder.failures["labels_failed"],
+            classify_failed=recorder.failures["classify_failed"],
+            observer_errors=self.observers.errors,
+            observers=self.observers.behind,
             durable=writer is not None and writer.durable,
             problems=tuple(dict.fromkeys(self._problems())),
         )
@@ -207,6 +224,7 @@ class Lifecycle:
         yield from (trouble.text for trouble in troubles if trouble.text is not None)
         if writer is not None and not self._active_shipper.has_folder and (text := read_trouble(writer.folder)):
             yield text
+        yield from self.observers.troubles
         if self._active_shipper.left is not None:
             yield self._active_shipper.left
         if self._neglect is not None and (text := self._neglect.text):
@@ -220,8 +238,11 @@ class Lifecycle:
         with self._lock:
             background, self._background = self._background, None
             self.recorder.started_in = 0
+        ends_at = monotonic() + timeout
+        self.observers.stop()
         if background is not None:
-            if not background.stop(timeout):
+            ended = background.stop(timeout)
+            if not (self.observers.join(ends_at) and ended):
                 return  # a thread waits for the store or the disk: it is left to itself, with what it has open
         elif self._writer is not None:
             self._writer.close()
@@ -245,6 +266,7 @@ class Lifecycle:
             memory=self._queue,
             owner=self._owner,
             counts=self._shipped,
+            detectors=self._detectors,
         )
 
     def _after_fork(self) -> None:
@@ -257,6 +279,7 @@ class Lifecycle:
         self._shipped.clear()
         self._owner = new_id()
         self._shipper = self._make_shipper()
+        self.observers.after_fork(self._owner)
         self.recorder.begin_anew()
 
 

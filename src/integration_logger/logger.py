@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar
 
 from integration_logger import options, telemetry
@@ -18,7 +19,9 @@ from integration_logger.adapters.wsgi import EnvironLabels, WSGIApp, WSGIMiddlew
 from integration_logger.capture import Capture, Detached, Transaction, own
 from integration_logger.context import attempts, current
 from integration_logger.entry import Entry
+from integration_logger.integrations import Integration
 from integration_logger.lifecycle import Lifecycle
+from integration_logger.observers import RunCallback, RunFinished
 from integration_logger.processors import Processor
 from integration_logger.proxies import TrustedProxies
 from integration_logger.query import EVERYTHING, Query
@@ -26,6 +29,7 @@ from integration_logger.recorder import ConstantLabels, Recorder
 from integration_logger.redaction import Redactor
 from integration_logger.retention import Retention
 from integration_logger.runs import last_run
+from integration_logger.shipping.detectors import DETECTORS
 from integration_logger.spool.writer import Spool
 from integration_logger.stores.base import Purged, Store
 from integration_logger.stores.erasures import erase, read_erasure
@@ -64,6 +68,8 @@ class IntegrationLogger(Lifecycle):
         *,
         spool: str | os.PathLike[str] | Spool | None = Spool(),  # noqa: B008 - a value without state
         redact: Redactor | None = None,
+        integrations: Sequence[Integration] | None = (),
+        detectors: Sequence[str] = DETECTORS,
         processors: Sequence[Processor] = (),
         labels: ConstantLabels | None = None,
         retention: Retention | str | None = None,
@@ -73,8 +79,16 @@ class IntegrationLogger(Lifecycle):
         external_ip: ExternalIp = None,
         ship: Literal["thread", "process"] | None = "thread",
     ) -> None:
-        super().__init__(store, spool=spool, retention=retention, announce_after=announce_after, ship=ship)
         self._external_ip = options.read_external_ip(external_ip)
+        super().__init__(
+            store,
+            spool=spool,
+            retention=retention,
+            announce_after=announce_after,
+            ship=ship,
+            detectors=detectors,
+        )
+        self.integrations = options.read_integrations(integrations)
         self.recorder = Recorder(
             self._writer or self._queue,
             options.read_redactor(redact),
@@ -82,6 +96,7 @@ class IntegrationLogger(Lifecycle):
             processors=options.read_callables("processors", processors),
             labels=labels,
             trusted_proxies=TrustedProxies(trusted_proxies) if trusted_proxies else None,
+            integrations=self.integrations,
             start=self.start,
             stop=self.close,
         )
@@ -247,6 +262,20 @@ class IntegrationLogger(Lifecycle):
         """
         return own(current.get(), self.recorder) or Detached()
 
+    # --- observers ----------------------------------------------------------------------------------
+
+    def on_run_finished(self, callback: RunCallback | None = None, *, name: str | None = None) -> Any:
+        """Have a callback called with the ``Entry`` of each run that ended, in one of all processes that register it.
+
+        ``@log.on_run_finished`` or ``log.on_run_finished(callback, name="retrain")``. Its place in the log is kept
+        under the name (of itself the callback's module and name), so that it goes on there after a restart. Where it
+        raises, the same run is tried again later; a process that is killed within it has another one call it again.
+        """
+        if callback is None:
+            return partial(self.on_run_finished, name=name)
+        self.observers.add(RunFinished(*options.read_callback(callback, name)))
+        return callback
+
     # --- the log browser ----------------------------------------------------------------------------
 
     def viewer(self, *, authorize: Authorize | None = None, **options: Any) -> Viewer:
@@ -261,6 +290,7 @@ class IntegrationLogger(Lifecycle):
             health=self.health,
             on_request=self.start,
             retention=self.retention,
+            integrations=self.integrations,
             audit=Audit(self.recorder.record, self.recorder.trusted_proxies) if self.enabled else None,
             erase=self._erase,
             **options,

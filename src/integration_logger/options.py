@@ -6,16 +6,19 @@ import hashlib
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import Any, Final
 
 import platformdirs
 
 from integration_logger.errors import ConfigurationError
+from integration_logger.integrations import Integration, Integrations
 from integration_logger.redaction import Redactor
 from integration_logger.retention import Retention, read_period
 from integration_logger.shipping.child import Job
+from integration_logger.shipping.detectors import DETECTORS
 from integration_logger.spool.segments import MAX_FRAME
 from integration_logger.spool.writer import Spool, SpoolWriter
 from integration_logger.stores import safe_url, store_from_url
@@ -25,6 +28,7 @@ LARGEST_MAX_BODY: Final = MAX_FRAME // 4
 """Two bodies of this size and all the rest of an entry are not too large for the spool."""
 
 _DAY: Final = 86_400
+_LONGEST_NAME: Final = 200
 _SQLITE: Final = "sqlite:///"
 _PREFIX: Final = "INTEGRATION_LOGGER_"
 
@@ -102,6 +106,13 @@ def read_max_body(value: int) -> int:
     return value
 
 
+def read_detectors(names: Sequence[str]) -> tuple[str, ...]:
+    listed = None if isinstance(names, str) or not isinstance(names, Iterable) else [*names]
+    if listed is None or not all(name in DETECTORS for name in listed):
+        raise ConfigurationError(f"detectors takes a list of names out of {', '.join(DETECTORS)}, not {names!r}")
+    return tuple(listed)
+
+
 def read_redactor(redactor: Redactor | None) -> Redactor:
     if redactor is None:
         return Redactor()
@@ -116,10 +127,23 @@ def read_seconds(name: str, value: float) -> float:
     return value
 
 
-def read_job(ship: str | None, store: object, name: str, spool: Spool | None, retention: Retention) -> Job | None:
+def read_job(
+    ship: str | None,
+    store: object,
+    name: str,
+    spool: Spool | None,
+    retention: Retention,
+    detectors: tuple[str, ...] = DETECTORS,
+) -> Job | None:
     """Return what a process that ships must be told, or None where there can be none."""
     if isinstance(store, str) and spool is not None and spool.folder is not None:
-        return Job(store=_absolute(store), name=name, folder=str(spool.folder), retention=retention.to_data())
+        return Job(
+            store=_absolute(store),
+            name=name,
+            folder=str(spool.folder),
+            retention=retention.to_data(),
+            detectors=detectors,
+        )
     if ship == "process" and store is not None:
         raise ConfigurationError('ship="process" needs a store that is given as a URL, and a spool folder')
     return None
@@ -150,10 +174,32 @@ def one_of(name: str, value: Any, allowed: Sequence[Any]) -> Any:
     return value
 
 
+def read_integrations(values: Sequence[Integration] | None) -> Integrations | None:
+    """Return what recognises integrations; for None nothing does."""
+    if values is None:
+        return None
+    if not isinstance(values, list | tuple):
+        raise ConfigurationError(f"integrations takes a list of Integration, not {values!r}")
+    return Integrations(values)
+
+
 def read_callables(name: str, values: Sequence[Any]) -> Sequence[Any]:
     if not isinstance(values, list | tuple) or not all(callable(value) for value in values):
         raise ConfigurationError(f"{name} takes a list of callables, not {values!r}")
     return tuple(values)
+
+
+def read_callback(callback: Any, name: str | None) -> tuple[str, Any]:
+    """Return a callback of the host after the name under which it is known in all its processes."""
+    if not callable(callback) or iscoroutinefunction(callback):
+        raise ConfigurationError(f"on_run_finished takes a function that is not async, not {callback!r}")
+    known = getattr(callback, "__qualname__", None)
+    if name is None and (known is None or "<" in known):
+        raise ConfigurationError("on_run_finished needs name= for a function without a name of its own")
+    name = f"{callback.__module__}.{known}" if name is None else name
+    if not isinstance(name, str) or not 0 < len(name) <= _LONGEST_NAME:
+        raise ConfigurationError(f"on_run_finished: name takes a text of 1 to {_LONGEST_NAME} characters, not {name!r}")
+    return name, callback
 
 
 def read_environment(environ: Mapping[str, str]) -> dict[str, Any]:

@@ -61,11 +61,11 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
 
     def admits(self, entry: Entry) -> bool:
         """Tell whether the entry may be seen."""
-        return (
-            _member(entry.tenant, self.tenants)
-            and _member(entry.application, self.applications)
-            and (self.audit or entry.kind != "audit")
-        )
+        return self.covers(entry.tenant, entry.application) and (self.audit or entry.kind != "audit")
+
+    def covers(self, tenant: str | None, application: str | None) -> bool:
+        """Tell whether what belongs to a tenant and an application may be seen."""
+        return _member(tenant, self.tenants) and _member(application, self.applications)
 
 
 def _member(name: str | None, names: Names) -> bool:

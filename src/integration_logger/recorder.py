@@ -21,6 +21,7 @@ from integration_logger.entry import LABEL_COLUMNS, Entry
 from integration_logger.errors import ConfigurationError
 from integration_logger.forks import this_process
 from integration_logger.health import Loss, add_loss
+from integration_logger.integrations import Integrations
 from integration_logger.processors import Processor
 from integration_logger.proxies import TrustedProxies
 
@@ -69,6 +70,7 @@ class Recorder:
         processors: Sequence[Processor] = (),
         labels: ConstantLabels | None = None,
         trusted_proxies: TrustedProxies | None = None,
+        integrations: Integrations | None = None,
         start: Callable[[], None] = lambda: None,
         stop: Callable[[], object] = lambda: None,
     ) -> None:
@@ -80,6 +82,8 @@ class Recorder:
         self.processors = processors
         self.labels = labels
         self.trusted_proxies = trusted_proxies
+        self.integrations = integrations
+        """Names the third party of a call, and asks the host how it ended; None: nobody is recognised."""
         self.start = start
         """Begins shipping, if it has not begun; called when the host starts and with the first record."""
         self.stop = stop
@@ -98,7 +102,7 @@ class Recorder:
         """Entries lost, by reason."""
         self.losses: Sequence[Loss] = ()
         self.failures: Counter[str] = Counter()
-        """``failed``, ``redaction_failed``, ``labels_failed``."""
+        """``failed``, ``redaction_failed``, ``labels_failed``, ``classify_failed``."""
         self._warned: dict[str, float] = {}
 
     def record(self, capture: Capture) -> None:
@@ -108,15 +112,10 @@ class Recorder:
             return
         try:
             try:
-                entry = capture.finish()
-                if self.labels is not None:
-                    self._put_labels(entry)
-                if self.processors and entry.kind != "audit":  # what readers did is not for processors to leave out
-                    processed = self._process(entry)
-                    if processed is None:
-                        self.discarded += 1
-                        return
-                    entry = processed
+                entry = self._completed(capture.finish())
+                if entry is None:
+                    self.discarded += 1
+                    return
                 payload = codec.encode(self.redactor.redact(entry, self.max_body))
             except Exception as error:
                 self.failed(error, "redaction_failed")
@@ -135,6 +134,17 @@ class Recorder:
         except Exception as error:
             self.failed(error)
 
+    def _completed(self, entry: Entry) -> Entry | None:
+        """Return the entry with what is known besides the call itself; None where a processor leaves it out."""
+        if self.labels is not None:
+            self._put_labels(entry)
+        if self.integrations is not None:
+            self.integrations.label(entry)
+            self._classify(self.integrations, entry)
+        if not self.processors or entry.kind == "audit":  # what readers did is not for processors to leave out
+            return entry
+        return self._process(entry)
+
     def _process(self, entry: Entry) -> Entry | None:
         for processor in self.processors:
             processed = processor(entry)
@@ -142,6 +152,12 @@ class Recorder:
                 return None
             entry = processed
         return entry
+
+    def _classify(self, integrations: Integrations, entry: Entry) -> None:
+        try:
+            integrations.classify(entry)
+        except Exception as error:
+            self.failed(error, "classify_failed")
 
     def _put_labels(self, entry: Entry) -> None:
         try:
@@ -177,6 +193,8 @@ class Recorder:
             entry = capture.so_far()
             if isinstance(self.labels, Mapping):
                 self._put_labels(entry)
+            if self.integrations is not None:
+                self.integrations.label(entry)
             return self.redactor.redact(entry, 0)
         except Exception as error:
             self.failed(error, "redaction_failed")

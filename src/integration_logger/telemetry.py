@@ -22,19 +22,24 @@ COUNTERS: Final = {
     "failure": ("failed", "{failure}", "Failures of logging itself."),
     "redaction.failure": ("redaction_failed", "{entry}", "Entries without content, which could not be redacted."),
     "labels.failure": ("labels_failed", "{entry}", "Entries without the labels of the host."),
+    "classify.failure": ("classify_failed", "{entry}", "Entries whose integration could not say how they ended."),
     "spool.corrupt": ("corrupt", "{stretch}", "Damaged stretches of the spool that were set aside."),
     "shipping.error": ("shipping_errors", "{error}", "Times that writing to the store failed."),
+    "observer.error": ("observer_errors", "{error}", "Times that an observer failed and was tried again."),
 }
 """Field of ``Health``, unit and meaning of each counter."""
 GAUGES: Final = {
     "backlog.size": ("backlog_bytes", "By", "Bytes that wait for the store."),
     "backlog.age": ("backlog_seconds", "s", "How long the oldest of them has been waiting."),
+    "observer.lag": ("observers", "s", "How long each observer that runs here has been behind the log."),
     "durable": ("durable", "1", "1 where entries outlive the death of this process."),
     "problem": ("problems", "{problem}", "Things that are wrong now."),
 }
 PREFIX: Final = "integration_logger."
 REASON: Final = "integration_logger.reason"
 """Attribute of what was dropped."""
+OBSERVER: Final = "integration_logger.observer"
+"""Attribute of how far one observer is."""
 
 
 def instrument(health: Callable[[], Health], provider: MeterProvider | None) -> None:
@@ -57,10 +62,13 @@ def _observer(health: Callable[[], Health], field: str) -> Callable[[CallbackOpt
 
     def observe(_: CallbackOptions) -> Iterator[Observation]:
         value = getattr(health(), field)
-        if isinstance(value, dict):
+        if field == "dropped":
             # each reason from the start, or the first loss would be no increase
             for reason, count in {**dict.fromkeys(REASONS, 0), **value}.items():
                 yield Observation(count, {REASON: reason})
+        elif isinstance(value, dict):
+            for name, seconds in value.items():
+                yield Observation(seconds, {OBSERVER: name})
         else:
             yield Observation(len(value) if isinstance(value, tuple) else +value)
 

@@ -12,6 +12,7 @@ import pytest
 
 import integration_logger
 from integration_logger import (
+    Integration,
     IntegrationLogger,
     Principal,
     Redactor,
@@ -49,7 +50,7 @@ COMMANDS = "docs/reference/command-line.md"
 DEPENDENCIES = "docs/explanation/dependencies.md"
 PREFIX = "INTEGRATION_LOGGER_"
 
-GIVEN_BY_THE_LOGGER = {"store", "health", "on_request", "retention", "audit", "erase"}
+GIVEN_BY_THE_LOGGER = {"store", "health", "on_request", "retention", "audit", "erase", "integrations"}
 """What ``log.viewer`` itself hands to the Viewer."""
 
 
@@ -66,6 +67,7 @@ CONFIGURED: dict[str, dict[str, inspect.Parameter]] = {
     "IntegrationLogger": parameters(IntegrationLogger),
     "Spool": parameters(Spool),
     "Redactor": parameters(Redactor),
+    "Integration": parameters(Integration),
     "Retention": parameters(Retention),
     "Rule": parameters(Rule),
     "log.asgi": parameters(IntegrationLogger.asgi),

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Any
 
 import pytest
@@ -120,6 +120,8 @@ def test_a_folder_that_becomes_read_only(redactor: Redactor) -> None:
     ):
         ids = record(log, 5)
         assert log.flush()
+        log.observers.stop()
+        assert log.observers.join(monotonic() + 5)  # one that is at it keeps the file open, and writable
         (own / "data" / "log.db").chmod(0o400)
         (own / "data").chmod(0o500)
         (own / "spool").chmod(0o500)

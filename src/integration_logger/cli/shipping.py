@@ -15,6 +15,7 @@ from integration_logger.errors import ConfigurationError, StoreError
 from integration_logger.retention import Retention
 from integration_logger.shipping.background import Background
 from integration_logger.shipping.child import Job, is_free
+from integration_logger.shipping.detectors import DETECTORS
 from integration_logger.shipping.process import Ending, make_shipper, run
 from integration_logger.shipping.shipper import LOCK, Shipper
 from integration_logger.spool.folders import read_manifest, read_rules
@@ -48,17 +49,33 @@ def read_job(store: str, folder: Path | None, period: str | None) -> Job:
     name = options.store_name(store)
     if (other := read_manifest(spool.folder)) not in (None, name):
         raise StoreError(f"the spool folder {spool.folder} belongs to another store ({other})")
-    return Job(store=store, name=name, folder=str(spool.folder), retention=_rules(spool.folder, period))
+    left = read_rules(spool.folder)
+    return Job(
+        store=store,
+        name=name,
+        folder=str(spool.folder),
+        retention=_retention(spool.folder, left, period).to_data(),
+        detectors=_detectors(left),
+    )
 
 
-def _rules(folder: Path, period: str | None) -> dict[str, object]:
+def _retention(folder: Path, left: bytes | None, period: str | None) -> Retention:
     """Return the rules that are asked for, else those that the application has left in the folder."""
-    if period is None and (left := read_rules(folder)) is not None:
+    if period is None and left is not None:
         try:
-            return Retention.from_data(msgspec.json.decode(left)).to_data()
+            return Retention.from_data(msgspec.json.decode(left))
         except (msgspec.DecodeError, ConfigurationError, KeyError, IndexError, TypeError, ValueError):
             raise StoreError(f"the rules in {folder} cannot be read: give --retention") from None
-    return options.read_retention(period).to_data()
+    return options.read_retention(period)
+
+
+def _detectors(left: bytes | None) -> tuple[str, ...]:
+    """Return the detectors that the application has left on; all where it has not said."""
+    try:
+        names = DETECTORS if left is None else msgspec.json.decode(left)["detectors"]
+        return tuple(name for name in DETECTORS if name in names)
+    except (msgspec.DecodeError, KeyError, TypeError):
+        return DETECTORS
 
 
 def _ship(shipper: Shipper, go_on: Callable[[], bool]) -> None:

@@ -17,6 +17,7 @@ import msgspec
 
 from integration_logger.descriptors import Descriptor
 from integration_logger.ids import new_id
+from integration_logger.shipping.detectors import DETECTORS
 from integration_logger.shipping.shipper import LOCK
 from integration_logger.spool.aside import write_private
 from integration_logger.spool.folders import JOB
@@ -42,6 +43,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """URL as the folder's manifest has it."""
     folder: str
     retention: dict[str, Any]
+    detectors: tuple[str, ...] = DETECTORS
 
 
 class _Process(subprocess.Popen[bytes]):

@@ -7,7 +7,7 @@ a stub of its metadata.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, overload
 
@@ -19,6 +19,7 @@ from integration_logger.errors import CodecError, StoreError
 from integration_logger.health import Report
 from integration_logger.ids import new_id
 from integration_logger.retention import Retention
+from integration_logger.shipping.detectors import DETECTORS, Detectors
 from integration_logger.shipping.owners import Owners
 from integration_logger.spool.aside import set_aside
 from integration_logger.stores.base import Store, abandoned
@@ -32,10 +33,17 @@ class Delivery:
     """Puts entries into a store."""
 
     def __init__(
-        self, store: Store, retention: Retention, owners: Owners, rejected: Path | None, counts: Counter[str]
+        self,
+        store: Store,
+        retention: Retention,
+        owners: Owners,
+        rejected: Path | None,
+        counts: Counter[str],
+        detectors: Collection[str] = DETECTORS,
     ) -> None:
         self.store = store
         self.retention = retention
+        self.detect = Detectors(detectors)
         self.owners = owners
         self.rejected = rejected
         """Folder for what cannot be stored; None where there is no disk."""
@@ -67,7 +75,7 @@ class Delivery:
         for owner in {row.owner for row in news.values()}:
             self.owners.vouch(owner)
         try:
-            self.store.write(_Unread(entries, self.retention), in_flight=news.values(), ended=ended)
+            self.store.write(_Unread(entries, self._entry), in_flight=news.values(), ended=ended)
         except Exception as error:
             if isinstance(error, StoreError) and not error.data_error:
                 raise
@@ -93,9 +101,13 @@ class Delivery:
         dated = self.retention.date(abandoned(entry))
         return replace(entry, expires_at=dated.expires_at, bodies_expire_at=dated.bodies_expire_at)
 
+    def _entry(self, payload: bytes) -> Entry:
+        """Return the entry as it is stored; what its answer says has a say in how long it is kept."""
+        return self.retention.date(self.detect(codec.decode(payload)))
+
     def _read(self, payload: bytes) -> Entry | None:
         try:
-            return self.retention.date(codec.decode(payload))
+            return self._entry(payload)
         except Exception:  # one entry that cannot be read must not hold up those behind it
             self._set_aside(payload, new_id())
             return None
@@ -152,9 +164,9 @@ class Delivery:
 class _Unread(Sequence[Entry]):
     """Entries that are read when their turn comes: many at once leave the cache, and busy the garbage collector."""
 
-    def __init__(self, payloads: Sequence[bytes], retention: Retention) -> None:
+    def __init__(self, payloads: Sequence[bytes], read: Callable[[bytes], Entry]) -> None:
         self._payloads = payloads
-        self._retention = retention
+        self._read = read
 
     def __len__(self) -> int:
         return len(self._payloads)
@@ -165,14 +177,11 @@ class _Unread(Sequence[Entry]):
     def __getitem__(self, place: slice) -> Sequence[Entry]: ...
     def __getitem__(self, place: int | slice) -> Entry | Sequence[Entry]:
         if isinstance(place, slice):
-            return _Unread(self._payloads[place], self._retention)
+            return _Unread(self._payloads[place], self._read)
         return self._read(self._payloads[place])
 
     def __iter__(self) -> Iterator[Entry]:
         return map(self._read, self._payloads)
-
-    def _read(self, payload: bytes) -> Entry:
-        return self._retention.date(codec.decode(payload))
 
 
 _ALWAYS: Final = ("id", "kind", "started_at", "status", "status_code", "duration", "expires_at")

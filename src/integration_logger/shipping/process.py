@@ -35,8 +35,15 @@ ASKS_TO_END: Final = (signal.SIGTERM, signal.SIGINT)
 def make_shipper(job: Job) -> Shipper:
     """Return a shipper for the folder, nothing of which is opened yet."""
     folder, retention = Path(job.folder), Retention.from_data(job.retention)
-    store = store_from_url(job.store)
-    return Shipper(store, retention, url=job.name, folder=folder, memory=MemoryQueue(), owner=new_id())
+    return Shipper(
+        store_from_url(job.store),
+        retention,
+        url=job.name,
+        folder=folder,
+        memory=MemoryQueue(),
+        owner=new_id(),
+        detectors=job.detectors,
+    )
 
 
 def run(background: Background, go_on: Callable[[], bool]) -> None:

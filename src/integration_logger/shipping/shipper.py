@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Collection
 from contextlib import suppress
 from operator import attrgetter
 from pathlib import Path
@@ -19,6 +20,7 @@ from integration_logger.errors import StoreError
 from integration_logger.retention import Retention
 from integration_logger.shipping.account import Account
 from integration_logger.shipping.delivery import Delivery
+from integration_logger.shipping.detectors import DETECTORS
 from integration_logger.shipping.owners import Owners
 from integration_logger.spool.folders import folder_id, read_manifest, tidy
 from integration_logger.spool.memory_queue import MemoryQueue
@@ -54,6 +56,7 @@ class Shipper:
         memory: MemoryQueue,
         owner: str,
         counts: Counter[str] | None = None,
+        detectors: Collection[str] = DETECTORS,
     ) -> None:
         self.store = store
         self.retention = retention
@@ -78,7 +81,8 @@ class Shipper:
         self._looked_at = -LOOK_EVERY
         self._here: dict[str, bool] = {}
         """Processes that use the folder, and whether they live."""
-        self._delivery = Delivery(store, retention, self._owners, folder and folder / "rejected", self.counts)
+        rejected = folder and folder / "rejected"
+        self._delivery = Delivery(store, retention, self._owners, rejected, self.counts, detectors)
         self._readers: dict[Path, SegmentReader] = {}
         self._left: list[Path] = []
         """Segments that the last turn did not get to, the oldest at the end."""

@@ -35,6 +35,11 @@ class Worker:
         self._stopping = True
         self._wake.set()
 
+    @property
+    def is_stopping(self) -> bool:
+        """Whether it was told to end."""
+        return self._stopping
+
     def join(self, timeout: float) -> bool:
         """Wait until it has ended; return whether it has."""
         if self._thread.ident is not None:

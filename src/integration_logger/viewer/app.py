@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from integration_logger.errors import ConfigurationError, QueryError, ScopeError, StoreError
 from integration_logger.health import Health
+from integration_logger.integrations import Integrations
 from integration_logger.retention import Retention
 from integration_logger.stores.base import Store
 from integration_logger.viewer.access import Authorize, EnabledFor, checked
@@ -30,6 +31,7 @@ from integration_logger.viewer.changes import Changes, Erase
 from integration_logger.viewer.figures import Figures
 from integration_logger.viewer.gate import Gate
 from integration_logger.viewer.health import Watch
+from integration_logger.viewer.integrations import IntegrationPages
 from integration_logger.viewer.pages import Pages
 from integration_logger.viewer.render import Renderer
 from integration_logger.viewer.routes import routes
@@ -46,7 +48,7 @@ class Viewer:
     log holds what passed between the host and others. ``health`` returns how this process does,
     ``on_request`` is called before every request, ``retention`` lets the pages say how long entries are kept,
     ``audit`` notes who looks at bodies, takes data away or changes something, ``erase`` deletes what a query finds,
-    ``applications`` names all there are.
+    ``applications`` names all there are, ``integrations`` knows the titles of third parties.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Viewer:
         audit: Audit | None = None,
         applications: Applications | None = None,
         erase: Erase | None = None,
+        integrations: Integrations | None = None,
     ) -> None:
         authorize = checked(authorize)
         _check(title, theme, frame_ancestors, support_url, enabled_for)
@@ -81,6 +84,7 @@ class Viewer:
             Figures(store),
             Pages(store, self._render, watch, audit, applications_of(applications)),
             Changes(store, audit, retention, erase),
+            IntegrationPages(store, self._render, integrations or Integrations()),
         )
         self._app = self._starlette(Gate(store, self._open, authorize, self._render, enabled_for))
 

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from integration_logger.errors import StoreError
-from integration_logger.health import Health, Loss, Report, join_losses
+from integration_logger.health import Health, Loss, Report, add_up, join_losses
 from integration_logger.retention import Retention
 from integration_logger.stores.base import Info, Store
 from integration_logger.stores.reports import Reports, read_reports
@@ -87,6 +87,7 @@ class Overview:
         return msgspec.structs.replace(
             self._reports.total,
             backlog_seconds=max(map(self.waiting_seconds, self.shippers), default=0.0),
+            observers=self.observers,
             durable=self.durable,
             problems=tuple(problem.text for problem in self.problems),
         )
@@ -95,6 +96,11 @@ class Overview:
     def durable(self) -> bool:
         """Entries outlive the death of every process that was heard lately."""
         return self.here.durable and all(r.health.durable for r in self.processes if self.is_heard(r))
+
+    @property
+    def observers(self) -> dict[str, float]:
+        """The observers that run somewhere, and for how many seconds each has been behind the log."""
+        return add_up([self.here, *(r.health for r in self.processes if self.is_heard(r))]).observers
 
     @cached_property
     def problems(self) -> list[Problem]:
@@ -139,6 +145,9 @@ class Overview:
         waiting = max(map(self.waiting_seconds, self.shippers), default=0.0)
         if max(waiting, self.here.backlog_seconds) > PATIENCE:
             yield Finding("degraded", "Entries have been waiting for the store for more than a minute.")
+        for name, seconds in self.observers.items():
+            if seconds > PATIENCE:
+                yield Finding("degraded", f"The observer {name} has been behind the log for {words.span(seconds)}.")
 
     def lost_lately(self) -> Iterator[Lost]:
         """Yield what was lost within the last day, by reason."""
@@ -188,6 +197,8 @@ _IF_ANY: Final = {
     "corrupt": "Damaged on the spool",
     "failed": "Failures of logging",
     "labels_failed": "Without labels",
+    "classify_failed": "Not classified",
+    "observer_errors": "Failures of observers",
     "discarded": "Left out by processors",
 }
 
@@ -259,8 +270,8 @@ def _plain(health: Health, *without: str) -> dict[str, Any]:
 
 
 def _process(report: Report, overview: Overview) -> dict[str, Any]:
-    own = ("captured", "captured_bytes", "discarded", "failed", "redaction_failed", "labels_failed", "dropped")
-    counts = {name: getattr(report.health, name) for name in (*own, "durable", "problems")}
+    own = ("captured", "captured_bytes", "discarded", "failed", "redaction_failed", "labels_failed", "classify_failed")
+    counts = {name: getattr(report.health, name) for name in (*own, "dropped", "observers", "durable", "problems")}
     return _who(report, overview) | counts
 
 

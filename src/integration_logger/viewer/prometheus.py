@@ -17,10 +17,12 @@ COUNTED: Final = {
     "failed": "Failures of logging itself.",
     "redaction_failed": "Entries whose content was left out because it could not be redacted.",
     "labels_failed": "Entries without the labels of the host, because its callable raised.",
+    "classify_failed": "Entries whose outcome their integration could not say, because its callable raised.",
     "shipped": "Entries written to the store.",
     "rejected": "Entries that the store or the codec refused.",
     "corrupt": "Damaged stretches of a spool that were set aside.",
     "shipping_errors": "Times that writing to the store failed.",
+    "observer_errors": "Times that an observer failed and was tried again.",
 }
 """Counters over all processes of the store, those that have ended included."""
 
@@ -36,6 +38,8 @@ def _lines(overview: Overview) -> Iterator[str]:
         yield from _counters(total)
         yield from _gauge("backlog_bytes", "Bytes that wait for the store.", total.backlog_bytes)
         yield from _gauge("backlog_seconds", "How long the oldest of them has been waiting.", total.backlog_seconds)
+        lags = [(f'{{observer="{_escaped(name)}"}}', seconds) for name, seconds in total.observers.items()]
+        yield from _metric("observer_lag_seconds", "gauge", "How long an observer has been behind the log.", lags)
         heard = sum(map(overview.is_heard, overview.processes))
         yield from _gauge("processes", "Processes that were heard of within the last minute.", heard)
     states = [(f'{{status="{status}"}}', overview.status == status) for status in ("ok", "degraded", "failing")]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from integration_logger.viewer.api import Api
     from integration_logger.viewer.changes import Changes
     from integration_logger.viewer.figures import Figures
+    from integration_logger.viewer.integrations import IntegrationPages
     from integration_logger.viewer.pages import Pages
 
 Endpoint = Callable[[Request, Principal], Response | Awaitable[Response]]
@@ -39,11 +40,14 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     """False for what is asked above all when the store is away."""
 
 
-def routes(api: Api, figures: Figures, pages: Pages, changes: Changes) -> tuple[Route, ...]:
+def routes(
+    api: Api, figures: Figures, pages: Pages, changes: Changes, integrations: IntegrationPages
+) -> tuple[Route, ...]:
     """Return the table."""
     return (
         Route(path="/", endpoint=pages.calls),
         Route(path="/entries/{id}", endpoint=pages.entry),
+        Route(path="/integrations", endpoint=integrations.page),
         Route(path="/health", endpoint=pages.health, limited=False, needs_store=False),
         Route(path="/api/entries", endpoint=api.entries),
         Route(path="/api/entries/{id}", endpoint=api.entry),
@@ -56,6 +60,7 @@ def routes(api: Api, figures: Figures, pages: Pages, changes: Changes) -> tuple[
         Route(path="/api/runs", endpoint=api.runs),
         Route(path="/api/erase", endpoint=changes.erase, needs="erase", methods=("POST",)),
         Route(path="/api/purge", endpoint=changes.purge, needs="purge", methods=("POST",), limited=False),
+        Route(path="/api/integrations", endpoint=integrations.api),
         Route(path="/api/stream", endpoint=api.stream),
         Route(path="/api/meta", endpoint=api.meta, needs_store=False),
         Route(path="/api/health", endpoint=api.health, limited=False, needs_store=False),

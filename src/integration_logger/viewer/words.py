@@ -116,6 +116,7 @@ _FAILURES: Final[dict[str, Callable[[Entry], str]]] = {
     "disconnect": _disconnect,
     "exception": _exception,
     "validation": lambda e: f"{_partner(e)} found the data not valid.",
+    "answer": lambda e: f"{_partner(e)} answered {_code(e)}, and said that it went wrong.",
     "auth": lambda e: f"{_other_side(e)} refused the credentials.",
     "abandoned": lambda e: "Abandoned: the process went away before the call ended. How far it got is not known.",
     "script": lambda e: f"The script failed: {first_line(e.errors[0])}" if e.errors else "The script failed.",
