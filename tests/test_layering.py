@@ -21,6 +21,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("spool", "stores"),
     ("recorder", "shipping", "observers"),
     ("adapters", "viewer", "curl", "telemetry", "client", "runs"),
+    ("compat",),
     ("options", "lifecycle", "logger"),
     ("__init__",),
     ("testing", "demo"),
@@ -29,6 +30,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 """A module imports from its own layer and from those before it."""
 NEVER: dict[str, tuple[str, ...]] = {
     "viewer": ("adapters", "recorder", "spool", "shipping"),
+    "compat": ("adapters", "recorder", "spool", "shipping"),
     "curl": ("adapters", "recorder", "spool", "shipping"),
     "adapters": ("viewer", "stores", "spool", "shipping", "query"),
 }
@@ -46,7 +48,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "click": ("cli",),
     "jinja2": ("viewer",),
     "markupsafe": ("viewer",),
-    "starlette": ("viewer", "cli", "demo"),
+    "starlette": ("compat", "viewer", "cli", "demo"),
     "anyio": ("client", "viewer"),
     "argon2": ("viewer",),
     "uvicorn": ("cli", "demo"),

@@ -17,6 +17,7 @@ from integration_logger.adapters.runs import ExternalIp, RunCapture
 from integration_logger.adapters.spans import Span
 from integration_logger.adapters.wsgi import EnvironLabels, WSGIApp, WSGIMiddleware
 from integration_logger.capture import Capture, Detached, Transaction, own
+from integration_logger.compat import Compat
 from integration_logger.context import attempts, current
 from integration_logger.entry import Entry
 from integration_logger.integrations import Integration
@@ -324,6 +325,13 @@ class IntegrationLogger(Lifecycle):
             self.flush(FLUSH_SECONDS)  # what does not arrive by then is erased later
         self.store.open()
         return erase(self.store, query, dry_run=dry_run)
+
+    # --- for other programs -------------------------------------------------------------------------
+
+    @property
+    def compat(self) -> Compat:
+        """What clients of other products expect, answered from this log: ``log.compat.kondado(authorize=who)``."""
+        return Compat(self.store, self.start)
 
     def instrument_metrics(self, meter_provider: MeterProvider | None = None) -> None:
         """Have OpenTelemetry collect what ``health`` returns, by the given provider or the global one; call it once.

@@ -29,6 +29,8 @@ from integration_logger import (
 from integration_logger.capture import Capture, Detached
 from integration_logger.cli import main
 from integration_logger.client import scroll
+from integration_logger.compat import Compat
+from integration_logger.compat.kondado import Kondado, key_and_token
 from integration_logger.entry import Entry, Message, Run
 from integration_logger.errors import ConfigurationError
 from integration_logger.filters import FILTERS
@@ -79,6 +81,8 @@ CONFIGURED: dict[str, dict[str, inspect.Parameter]] = {
     "basic_auth": parameters(basic_auth),
     "bearer_tokens": parameters(bearer_tokens),
     "request_user": parameters(request_user),
+    "log.compat.kondado": {name: p for name, p in parameters(Kondado).items() if name not in GIVEN_BY_THE_LOGGER},
+    "key_and_token": parameters(key_and_token),
     "scroll": parameters(scroll),
 }
 
@@ -136,7 +140,8 @@ def test_every_method_is_documented() -> None:
     documented = {re.match(r"[\w.]+", code)[0] for code in written}  # type: ignore[index]
     logger = {f"IntegrationLogger.{n}" if n == "from_env" else f"log.{n}" for n in public(IntegrationLogger)}
     call = {name for name in public(Detached) if callable(getattr(Capture, name))}
-    assert documented == logger | call
+    compat = {f"log.compat.{n}" for n in public(Compat)}
+    assert documented == logger | call | compat
 
 
 def test_every_public_name_is_documented() -> None:

@@ -89,7 +89,7 @@ class Viewer:
         self._app = self._starlette(Gate(store, self._open, authorize, self._render, enabled_for))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        _discard_captures(scope)
+        discard_captures(scope)
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
             return
@@ -174,7 +174,8 @@ def _check(title: str, theme: str, frame_ancestors: str, support_url: str | None
         raise ConfigurationError(f"support_url takes an address of the web or a mailto:, not {support_url!r}")
 
 
-def _discard_captures(scope: Scope) -> None:
+def discard_captures(scope: Scope) -> None:
+    """Leave a request out of the log, wherever it was captured."""
     # Reading the log is not an event of the log. Every capture around the viewer is dropped, however deep
     # it is mounted, and not by its path, which only the host knows.
     capture = scope.get("integration_logger")

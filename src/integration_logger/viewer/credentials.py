@@ -116,9 +116,11 @@ class BearerTokens:
 
     async def __call__(self, request: Request) -> Principal | None:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer":
-            return None
-        asked, found = sha256(token.strip().encode()).digest(), None
+        return self.whose(token.strip()) if scheme.lower() == "bearer" else None
+
+    def whose(self, token: str) -> Principal | None:
+        """Return whose token this is; None for nobody's."""
+        asked, found = sha256(token.encode("utf-8", "replace")).digest(), None
         for digest, principal, expires in self._tokens:
             if secrets.compare_digest(digest, asked) and (expires is None or datetime.now(UTC) < expires):
                 found = principal
