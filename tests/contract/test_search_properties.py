@@ -18,7 +18,8 @@ from integration_logger.filters import FILTERS, TEXT_FIELDS, Condition
 from integration_logger.ids import new_id
 from integration_logger.query import ALL, EVERYTHING, Query, Scope
 from integration_logger.stores import open_store
-from integration_logger.stores.base import Store
+from integration_logger.stores.base import Store, without_payload
+from integration_logger.stores.columns import FIELDS
 from integration_logger.stores.memory import MemoryStore
 from integration_logger.stores.sql import blocks
 from tests.contract.conftest import STORES, fresh_url
@@ -185,9 +186,17 @@ def test_a_store_finds_what_the_reference_finds(name: str, rng: random.Random) -
 def compare(store: Store, reference: Store, query: Query) -> None:
     assert store.search(query) == reference.search(query), query
     assert [*store.stream(query)] == [*reference.stream(query)], query
+    listed = [entry for batch in store.batches(query, whole=False) for entry in batch]
+    assert listed == [without_payload(entry) for entry in reference.stream(query)], query
+    assert by_columns(store, query) == by_columns(reference, query), query
     assert store.stats(query, 60) == reference.stats(query, 60), query
     fields = ["status_code", "label.a", *TEXT_FIELDS]
     assert store.facets(query, fields) == reference.facets(query, fields), query
+
+
+def by_columns(store: Store, query: Query) -> list[tuple[Any, ...]]:
+    """Return the rows that all columns make."""
+    return [row for batch in store.columns(query, FIELDS) for row in zip(*batch, strict=True)]
 
 
 @pytest.mark.usefixtures("small_blocks")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
@@ -145,6 +145,22 @@ class Store(Protocol):
         """Yield every match, whole, in the query's order and in constant memory; limit is not applied."""
         ...
 
+    def batches(self, query: Query, *, whole: bool = True) -> Iterator[Sequence[Entry]]:
+        """Yield the same some at a time, and a batch at least once a second, empty where nothing was found meanwhile.
+
+        Nothing is held open between two batches: who reads them may be slow, and may stop after any. Entries that
+        need not be whole are as ``without_payload`` leaves them.
+        """
+        ...
+
+    def columns(self, query: Query, fields: Sequence[str]) -> Iterator[Sequence[Sequence[Any]]]:
+        """Yield the values of some fields, batch by batch in the same way: a column for each field, all of one length.
+
+        The fields are those of ``stores.columns.FIELDS``; labels, errors and run come as compact JSON, None where
+        there are none.
+        """
+        ...
+
     def purge(
         self, now: datetime, *, max_rows: int | None = None, max_bytes: int | None = None, dry_run: bool = False
     ) -> Purged:
@@ -197,6 +213,13 @@ def without_payload(entry: Entry) -> Entry:
 
 def _without_body(message: Message | None) -> Message | None:
     return message and msgspec.structs.replace(message, raw_headers=(), body=None)
+
+
+def without_detail(entry: Entry) -> Entry:
+    """Return the entry without headers, bodies, sizes, variables, traceback: what takes the permission ``detail``."""
+    return msgspec.structs.replace(
+        entry, request=None, response=None, variables=None, traceback=None, redacted=(), bodies_expire_at=None
+    )
 
 
 def abandoned(entry: Entry) -> Entry:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
-from typing import Self
+from typing import Any, Final, Self
 from uuid import UUID
 
 import msgspec
@@ -31,8 +31,11 @@ from integration_logger.stores.base import (
     without_payload,
 )
 from integration_logger.stores.bounds import Bounds
+from integration_logger.stores.columns import column
 from integration_logger.stores.counting import Tally, buckets, by_frequency, percentiles, status_class
 from integration_logger.stores.state import ABSENT, Absent
+
+_BATCH: Final = 1000
 
 
 class MemoryStore:
@@ -142,6 +145,15 @@ class MemoryStore:
         with self._lock:
             found = [*self._matches(query)]
         yield from found
+
+    def batches(self, query: Query, *, whole: bool = True) -> Iterator[Sequence[Entry]]:
+        found = self.stream(query)
+        while batch := [*islice(found, _BATCH)]:
+            yield batch if whole else [*map(without_payload, batch)]
+
+    def columns(self, query: Query, fields: Sequence[str]) -> Iterator[Sequence[Sequence[Any]]]:
+        for batch in self.batches(query, whole=False):
+            yield [column(batch, field) for field in fields]
 
     def purge(
         self, now: datetime, *, max_rows: int | None = None, max_bytes: int | None = None, dry_run: bool = False

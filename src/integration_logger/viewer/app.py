@@ -28,6 +28,7 @@ from integration_logger.viewer.applications import Applications
 from integration_logger.viewer.applications import checked as applications_of
 from integration_logger.viewer.audit import Audit
 from integration_logger.viewer.changes import Changes, Erase
+from integration_logger.viewer.exports import Exports
 from integration_logger.viewer.figures import Figures
 from integration_logger.viewer.gate import Gate
 from integration_logger.viewer.health import Watch
@@ -82,6 +83,7 @@ class Viewer:
         self.routes = routes(
             Api(store, self._render, self.tail, watch, audit),
             Figures(store),
+            Exports(store, audit),
             Pages(store, self._render, watch, audit, applications_of(applications)),
             Changes(store, audit, retention, erase),
             IntegrationPages(store, self._render, integrations or Integrations()),

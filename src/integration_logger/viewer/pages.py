@@ -15,7 +15,7 @@ from starlette.responses import Response
 from integration_logger.entry import Entry
 from integration_logger.errors import QueryError, ScopeError
 from integration_logger.query import EVERYTHING, Query
-from integration_logger.stores.base import Page, Store
+from integration_logger.stores.base import Page, Store, without_detail
 from integration_logger.viewer import lines, sidebar
 from integration_logger.viewer.access import Principal
 from integration_logger.viewer.applications import Applications, known
@@ -25,7 +25,6 @@ from integration_logger.viewer.pane import Link, Pane, pane
 from integration_logger.viewer.params import PageState
 from integration_logger.viewer.related import tree
 from integration_logger.viewer.render import Renderer
-from integration_logger.viewer.shapes import without_detail
 from integration_logger.viewer.timeline import timeline
 from integration_logger.viewer.waterfall import waterfall
 

@@ -17,6 +17,7 @@ from integration_logger.viewer.access import Principal
 if TYPE_CHECKING:
     from integration_logger.viewer.api import Api
     from integration_logger.viewer.changes import Changes
+    from integration_logger.viewer.exports import Exports
     from integration_logger.viewer.figures import Figures
     from integration_logger.viewer.integrations import IntegrationPages
     from integration_logger.viewer.pages import Pages
@@ -41,7 +42,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def routes(
-    api: Api, figures: Figures, pages: Pages, changes: Changes, integrations: IntegrationPages
+    api: Api, figures: Figures, exports: Exports, pages: Pages, changes: Changes, integrations: IntegrationPages
 ) -> tuple[Route, ...]:
     """Return the table."""
     return (
@@ -55,6 +56,8 @@ def routes(
         Route(path="/api/entries/{id}/response", endpoint=api.response_body, needs="detail"),
         Route(path="/api/entries/{id}/curl", endpoint=api.curl, needs="detail"),
         Route(path="/api/entries/{id}/related", endpoint=api.related),
+        Route(path="/api/entries/{id}/export.{format}", endpoint=exports.entry, needs="export"),
+        Route(path="/api/export.{format}", endpoint=exports.matches, needs="export"),
         Route(path="/api/facets", endpoint=figures.facets),
         Route(path="/api/stats", endpoint=figures.stats),
         Route(path="/api/runs", endpoint=api.runs),

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
 from integration_logger.codec import to_dict
 from integration_logger.curl import curl
 from integration_logger.entry import Entry
+from integration_logger.stores.base import without_detail
 
 _WHOLE_ONLY = ("request", "response", "variables", "traceback", "redacted", "bodies_expire_at")
 
@@ -28,10 +27,3 @@ def whole(entry: Entry, *, detail: bool) -> dict[str, Any]:
     """Return the entry under all its names; what ``detail`` stands for is null where it is not to be seen."""
     entry = entry if detail else without_detail(entry)
     return to_dict(entry) | {"curl": curl(entry).text if detail else None, "detail_available": detail}
-
-
-def without_detail(entry: Entry) -> Entry:
-    """Return the entry without headers, bodies, sizes, variables, traceback, and the counts of a run."""
-    return msgspec.structs.replace(
-        entry, request=None, response=None, variables=None, traceback=None, redacted=(), bodies_expire_at=None
-    )

@@ -53,6 +53,10 @@ class Database(Protocol):
         """Return all rows of a statement that takes the values in its order."""
         ...
 
+    def fetch_text(self, connection: Connection, text: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """Return all rows of a statement that is written already."""
+        ...
+
     def insert(self, connection: Connection, table: Table, rows: Sequence[Row]) -> None:
         """Insert whole rows."""
         ...

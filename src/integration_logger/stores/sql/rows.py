@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from integration_logger.entry import Entry, Message, Run
+from integration_logger.stores.columns import run_text
 from integration_logger.stores.counting import EPOCH
 from integration_logger.stores.sql.database import Row
 from integration_logger.stores.sql.schema import entries
@@ -86,6 +87,18 @@ def from_row(row: Sequence[Any]) -> Entry:
 def from_columns(columns: Mapping[str, Any]) -> Entry:
     """Return an entry of which only some columns are known."""
     return from_row([columns.get(name, _NOTHING.get(name)) for name in _COLUMNS])
+
+
+def column_of(field: str, values: Sequence[Any], ids: Sequence[str]) -> Sequence[Any]:
+    """Return a column of the table as ``Store.columns`` gives it; ``ids`` are those of the same rows."""
+    if derive := DERIVED.get(field):
+        return [derive(id) if value == OWN else value for value, id in zip(values, ids, strict=True)]
+    read = _FLAT.get(field)
+    return values if read is None else [None if value is None else read(value) for value in values]
+
+
+def _read_run_text(stored: str) -> str:
+    return run_text(_read_run(stored))
 
 
 def _write_json(value: object) -> str | None:
@@ -166,6 +179,10 @@ _CONVERTED: Final[dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]]] 
     "run": (_write_json, _read_run),
     "expires_at": (microseconds, moment),
     "bodies_expire_at": (microseconds, moment),
+}
+_FLAT: Final[dict[str, Callable[[Any], Any]]] = {
+    **{name: read for name, (_, read) in _CONVERTED.items() if name not in ("labels", "errors")},
+    "run": _read_run_text,
 }
 _FIELDS: Final = Entry.__struct_fields__
 _COLUMNS: Final = tuple(entries.c.keys())

@@ -14,15 +14,11 @@ from integration_logger.entry import Entry
 from integration_logger.query import Query
 from integration_logger.stores.base import MAX_IN_FLIGHT, Page, without_payload
 from integration_logger.stores.sql.blocks import ranges
-from integration_logger.stores.sql.payload import unpack
 from integration_logger.stores.sql.rows import from_row
-from integration_logger.stores.sql.schema import entries, in_flight, payloads
+from integration_logger.stores.sql.schema import entries, in_flight
 from integration_logger.stores.sql.where import is_exact, where
 
 SECONDS: Final = 1.0  # that one page may search; what was found by then is returned
-
-_LISTED: Final = select(entries)
-WHOLE: Final = select(entries, payloads.c.data).join(payloads, payloads.c.seq == entries.c.seq, isouter=True)
 
 
 def page(connection: Connection, query: Query, last_seq: int) -> Page:
@@ -44,13 +40,12 @@ def collect(
     last_seq: int,
     limit: int,
     *,
-    whole: bool = False,
     seconds: float | None = None,
 ) -> tuple[list[Entry], int | None]:
     """Return up to ``limit`` matches, and the cursor to continue from, None where nothing is left."""
     deadline = None if seconds is None else time.monotonic() + seconds
     found: list[Entry] = []
-    for some, end in stretches(connection, query, last_seq, limit, whole=whole):
+    for some, end in stretches(connection, query, last_seq, limit):
         found += some
         if len(found) > limit:
             return found[:limit], found[limit - 1].seq
@@ -60,22 +55,22 @@ def collect(
 
 
 def stretches(
-    connection: Connection, query: Query, last_seq: int, limit: int | None = None, *, whole: bool = False
+    connection: Connection, query: Query, last_seq: int, limit: int | None = None
 ) -> Iterator[tuple[list[Entry], int]]:
     """Yield the matches of one stretch of ``seq`` after the other, up to ``limit`` and one of each, and its end."""
-    statement, exact = _statement(query, limit, whole=whole), is_exact(query)
+    statement, exact = _statement(query, limit), is_exact(query)
     most = None if limit is None else limit + 1
     for low, high in ranges(connection, query, last_seq):
         with connection.execute(statement, {"low": low, "high": high}) as rows:
-            read = (unpack(from_row(row[:-1]), row[-1]) if whole else from_row(row) for row in rows)
+            read = map(from_row, rows)
             found = [*islice(read if exact else filter(query.matches, read), most)]
         yield found, low if query.order == "desc" else high
 
 
-def _statement(query: Query, limit: int | None, *, whole: bool) -> Select[Any]:
+def _statement(query: Query, limit: int | None) -> Select[Any]:
     order = entries.c.seq.desc() if query.order == "desc" else entries.c.seq.asc()
     within = entries.c.seq.between(bindparam("low"), bindparam("high"))
-    statement = (WHOLE if whole else _LISTED).where(within, *where(query)).order_by(order)
+    statement = select(entries).where(within, *where(query)).order_by(order)
     # Where Query.matches has the last word, a limit could cut matches off.
     return statement.limit(limit + 1) if limit is not None and is_exact(query) else statement
 

@@ -144,7 +144,11 @@ class SQLite:
 
     def fetch(self, connection: Connection, statement: Select[Any], values: Sequence[Any]) -> list[tuple[Any, ...]]:
         """Return all rows of a statement that takes the values in its order."""
-        return _driver(connection).execute(_text_of(statement), values).fetchall()
+        return self.fetch_text(connection, _text_of(statement), values)
+
+    def fetch_text(self, connection: Connection, text: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """Return all rows of a statement that is written already."""
+        return _driver(connection).execute(text, values).fetchall()
 
     def insert(self, connection: Connection, table: Table, rows: Sequence[Row]) -> None:
         """Insert whole rows."""

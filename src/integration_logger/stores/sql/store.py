@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Final, Self
+from itertools import chain
+from typing import Any, Final, Self
 
 import msgspec
 from sqlalchemy import Connection, select
@@ -16,17 +17,19 @@ from integration_logger.query import Query, Scope
 from integration_logger.retention import Retention
 from integration_logger.stores.base import Facets, Info, Page, Purged, Stats, abandoned, erasable
 from integration_logger.stores.bounds import Bounds
-from integration_logger.stores.sql import figures, maintain, schema
+from integration_logger.stores.sql import figures, maintain, schema, streaming
 from integration_logger.stores.sql.database import Database
 from integration_logger.stores.sql.migration import is_current, script, upgrade
 from integration_logger.stores.sql.payload import unpack
 from integration_logger.stores.sql.rows import from_row, id_bytes, storable
-from integration_logger.stores.sql.search import WHOLE, collect, page
+from integration_logger.stores.sql.search import page
 from integration_logger.stores.sql.sqlite import SQLite
 from integration_logger.stores.sql.state import SQLState
 from integration_logger.stores.sql.write import add, prepare, prepare_in_flight
 
-_BATCH: Final = 100  # entries that a stream holds, with up to two bodies each
+_WHOLE: Final = select(schema.entries, schema.payloads.c.data).join(
+    schema.payloads, schema.payloads.c.seq == schema.entries.c.seq, isouter=True
+)
 _UNSTORABLE: Final = (UnicodeError, OverflowError, TypeError, ValueError)
 
 
@@ -116,14 +119,13 @@ class SQLStore:
             return figures.facets(connection, query, self._database.last_seq(connection), fields)
 
     def stream(self, query: Query) -> Iterator[Entry]:
-        cursor = query.cursor
-        while True:
-            rest = msgspec.structs.replace(query, cursor=cursor)
-            with self._database.read() as connection:
-                found, cursor = collect(connection, rest, self._database.last_seq(connection), _BATCH, whole=True)
-            yield from found
-            if cursor is None:
-                return
+        return chain.from_iterable(self.batches(query))
+
+    def batches(self, query: Query, *, whole: bool = True) -> Iterator[Sequence[Entry]]:
+        return streaming.batches(self._database, query, whole=whole)
+
+    def columns(self, query: Query, fields: Sequence[str]) -> Iterator[Sequence[Sequence[Any]]]:
+        return streaming.columns(self._database, query, fields)
 
     def purge(
         self, now: datetime, *, max_rows: int | None = None, max_bytes: int | None = None, dry_run: bool = False
@@ -153,7 +155,7 @@ def database_of(url: str) -> Database:
 
 
 def _find(connection: Connection, id: bytes) -> Entry | None:
-    if row := connection.execute(WHOLE.where(schema.entries.c.id == id)).first():
+    if row := connection.execute(_WHOLE.where(schema.entries.c.id == id)).first():
         return unpack(from_row(row[:-1]), row[-1])
     begun: bytes | None = connection.scalar(select(schema.in_flight.c.entry).where(schema.in_flight.c.id == id))
     return None if begun is None else codec.decode(begun)

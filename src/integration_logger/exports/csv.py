@@ -1,0 +1,95 @@
+"""CSV (RFC 4180), for spreadsheets and programs: a row for each entry, the columns that were chosen."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
+
+from integration_logger.entry import Entry
+from integration_logger.exports.columns import Column
+from integration_logger.exports.stream import Detail, Part, shown
+from integration_logger.query import Query
+from integration_logger.stores.base import Store
+from integration_logger.stores.columns import FIELDS, column
+
+_BOM: Final = "\ufeff".encode()
+_FORMULA: Final = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
+"""What a spreadsheet takes for the beginning of a formula, or passes over to find one; full-width forms included."""
+_BLANK: Final = "' \u00a0\u3000\ufeff\u200b"
+_SUSPECT: Final = _FORMULA | frozenset(_BLANK)
+
+
+class CSV:
+    """Writes the columns of entries as rows.
+
+    A text that a spreadsheet could take for a formula has an apostrophe before it; numbers stay numbers. ``bom`` has
+    Excel read UTF-8 as such. ``last_line`` adds a line that says that the export is complete.
+    """
+
+    suffix = "csv"
+    media_type = "text/csv; charset=utf-8"
+
+    def __init__(
+        self, columns: Sequence[Column], *, bom: bool = False, last_line: bool = False, detail: Detail = True
+    ) -> None:
+        self._columns = columns
+        self._detail = detail
+        self._bom = bom
+        self._last_line = last_line
+        self._needs = [*dict.fromkeys(name for column in columns for name in column.needs)]
+
+    def begin(self) -> bytes:
+        """Return the line with the titles."""
+        return (_BOM if self._bom else b"") + _rows([[safe_text(column.title) for column in self._columns]])
+
+    def parts(self, store: Store, query: Query) -> Iterator[Part]:
+        """Yield rows; nothing is read but what the columns need."""
+        if any(column.detail for column in self._columns):
+            for batch in store.batches(query):
+                yield Part(self.write(batch), len(batch), batch[-1].seq if batch else None)
+            return
+        for seqs, *values in store.columns(query, ["seq", *self._needs]):
+            data = self._write(dict(zip(self._needs, values, strict=True)))
+            yield Part(data, len(seqs), seqs[-1] if seqs else None)
+
+    def write(self, entries: Sequence[Entry]) -> bytes:
+        """Return a row for each entry."""
+        seen = shown(entries, self._detail)
+        return self._write({name: _values(seen, name) for name in self._needs})
+
+    def _write(self, values: dict[str, Sequence[Any]]) -> bytes:
+        cells = [column.cells(*(values[name] for name in column.needs)) for column in self._columns]
+        texts = [safe(found) if column.text else found for column, found in zip(self._columns, cells, strict=True)]
+        return _rows(zip(*texts, strict=True))
+
+    def end(self, entries: int, *, complete: bool) -> bytes:
+        """Return the last line: where it was asked for, and where the export is not complete."""
+        if not complete:
+            return _rows([[f"# broken off after {entries} entries"]])
+        return _rows([[f"# complete: {entries} entries"]]) if self._last_line else b""
+
+
+def _values(entries: Sequence[Entry], name: str) -> list[Any]:
+    return column(entries, name) if name in FIELDS else [getattr(entry, name) for entry in entries]
+
+
+def _rows(rows: Iterable[Sequence[Any]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\r\n").writerows(rows)
+    return text.getvalue().encode("utf-8", "replace")
+
+
+def safe(cells: Sequence[Any]) -> Sequence[Any]:
+    """Return a column in which a spreadsheet takes nothing for a formula."""
+    return [safe_text(cell) if type(cell) is str and cell[:1] in _SUSPECT else cell for cell in cells]
+
+
+def safe_text(text: str) -> str:
+    """Return the text, with an apostrophe before it where it is or hides a formula.
+
+    Texts that begin so after apostrophes get one, too: so to take one off where a formula would follow gives back what
+    was logged.
+    """
+    return f"'{text}" if text.lstrip(_BLANK)[:1] in _FORMULA and text.strip(_BLANK) else text

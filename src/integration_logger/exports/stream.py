@@ -1,0 +1,93 @@
+"""What all formats share: the way from a store to chunks of a file, and how its reader learns that it is whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from typing import Protocol
+
+import msgspec
+
+from integration_logger.entry import Entry
+from integration_logger.errors import IntegrationLoggerError
+from integration_logger.query import Query
+from integration_logger.stores.base import Store, without_detail
+
+Detail = bool | Callable[[Entry], bool]
+"""Whether headers, bodies and all that goes with them are written; a callable decides for each entry."""
+
+
+class Chunk(msgspec.Struct, frozen=True):
+    """Some bytes of the file, after which so many entries are in it."""
+
+    data: bytes
+    """Empty where nothing was found for a while."""
+    entries: int
+    seq: int | None
+    """Of the last entry that was looked at: an export can go on behind it."""
+
+
+class Part(msgspec.Struct, frozen=True):
+    """Some entries as they are written."""
+
+    data: bytes
+    entries: int
+    seq: int | None
+
+
+class Format(Protocol):
+    """How entries are written down. One object writes one file."""
+
+    suffix: str
+    media_type: str
+
+    def begin(self) -> bytes:
+        """Return what stands before the first entry."""
+        ...
+
+    def parts(self, store: Store, query: Query) -> Iterator[Part]:
+        """Yield the matches as they are written, some at a time."""
+        ...
+
+    def write(self, entries: Sequence[Entry]) -> bytes:
+        """Return whole entries as they are written."""
+        ...
+
+    def end(self, entries: int, *, complete: bool) -> bytes:
+        """Return what stands behind the last entry, and tells whether the export is complete."""
+        ...
+
+
+class BrokenOff(Exception):
+    """Thrown into an export that is to end early: it tells its reader so."""
+
+
+def export(format: Format, store: Store, query: Query, *, entries: int = 0) -> Generator[Chunk]:
+    """Yield the file chunk by chunk; close it, or throw ``BrokenOff`` into it, at any time.
+
+    Whatever breaks it off, the last chunk says that it is not complete; then that is raised. An export that goes on
+    with a file has a number of ``entries`` in it already, and writes no beginning.
+    """
+    seq = query.cursor
+    if not entries:
+        yield Chunk(format.begin(), 0, seq)
+    try:
+        for part in format.parts(store, query):
+            entries += part.entries
+            seq = seq if part.seq is None else part.seq
+            yield Chunk(part.data, entries, seq)
+    except (IntegrationLoggerError, BrokenOff):
+        yield Chunk(format.end(entries, complete=False), entries, seq)
+        raise
+    yield Chunk(format.end(entries, complete=True), entries, seq)
+
+
+def shown(entries: Sequence[Entry], detail: Detail) -> Sequence[Entry]:
+    """Return the entries as far as they may be seen."""
+    if detail is True:
+        return entries
+    return [entry if callable(detail) and detail(entry) else without_detail(entry) for entry in entries]
+
+
+def export_one(format: Format, entry: Entry) -> bytes:
+    """Return the file with one entry."""
+    return format.begin() + format.write([entry]) + format.end(1, complete=True)
