@@ -16,13 +16,12 @@ from integration_logger.entry import Entry
 from integration_logger.errors import QueryError
 from integration_logger.integrations import Integrations
 from integration_logger.query import Query, Scope
-from integration_logger.stores.base import Store
+from integration_logger.stores.base import Store, without_detail
 from integration_logger.stores.counting import EPOCH
 from integration_logger.stores.integration_health import HOURS, Standing, standings
 from integration_logger.viewer import words
 from integration_logger.viewer.access import Principal
 from integration_logger.viewer.render import Renderer, json_response
-from integration_logger.viewer.shapes import without_detail
 
 MOST: Final = 200
 """Integrations in one answer, those that fail first; how many were left out is said."""
