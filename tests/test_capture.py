@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from integration_logger import codec
@@ -62,7 +62,6 @@ values = st.one_of(
 names = st.one_of(st.sampled_from(["tenant", "application", "operation", "environment", "password"]), st.text())
 
 
-@settings(deadline=None)
 @given(st.dictionaries(names, values, max_size=6), st.lists(values, max_size=3))
 def test_the_host_may_say_anything(labels: dict[str, Any], errors: list[Any]) -> None:
     """Labels and errors of any type become bounded text that can be redacted, written and read back."""

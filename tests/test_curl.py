@@ -69,7 +69,7 @@ def test_sends_exactly_the_bytes_of_the_body(body: bytes, interactive: bool, tmp
     assert body_sent(command, tmp_path, interactive=interactive) == body
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=st.binary(min_size=1, max_size=60) | st.text(min_size=1, max_size=60).map(str.encode))
 def test_sends_exactly_the_bytes_of_any_body(body: bytes, tmp_path: Path) -> None:
     command = curl(entry_with(body)).text
@@ -77,7 +77,7 @@ def test_sends_exactly_the_bytes_of_any_body(body: bytes, tmp_path: Path) -> Non
     assert body_sent(command, tmp_path) == body
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(value=st.binary(min_size=1, max_size=40).filter(lambda v: not set(v) & set(b"\0\r\n") and b"REDACTED" not in v))
 def test_passes_on_exactly_the_bytes_of_any_header(value: bytes, tmp_path: Path) -> None:
     command = curl(entry_with(headers=[(b"x-note", value)])).text
@@ -85,7 +85,7 @@ def test_passes_on_exactly_the_bytes_of_any_header(value: bytes, tmp_path: Path)
     assert b"x-note: " + value in run(command, tmp_path)[0]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     path=st.text(st.characters(exclude_categories=["Cs"], min_codepoint=0x21, exclude_characters="\x7f"), max_size=40)
 )

@@ -174,7 +174,7 @@ KEYS = [
 ]  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(key=st.sampled_from(KEYS), value=st.sampled_from(ODD), missing=st.booleans())
 def test_a_scope_that_breaks_the_protocol_never_troubles_the_host(
     recorded: Any, key: str, value: Any, missing: bool
@@ -190,7 +190,7 @@ def test_a_scope_that_breaks_the_protocol_never_troubles_the_host(
     assert len(log.entries) + log.health().failed + log.health().rejected > 0
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     kind=st.sampled_from(["http.response.start", "http.response.body", "http.response.trailers", "odd", ""]),
     key=st.sampled_from(["type", "status", "headers", "body", "more_body", "trailers"]),

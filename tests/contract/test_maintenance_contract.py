@@ -237,9 +237,7 @@ def test_a_dry_run_deletes_nothing(store: Store) -> None:
     assert store.info() == info
 
 
-@settings(
-    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data())
 def test_a_dry_run_is_the_real_run(store: Store, data: st.DataObject) -> None:
     """Whatever is stored and whichever rules and bounds there are, what is announced is what goes, and what is told."""

@@ -169,7 +169,7 @@ def two_stores(name: str, rng: random.Random, log: list[Entry]) -> Iterator[tupl
 
 @pytest.mark.usefixtures("small_blocks")
 @other_stores
-@settings(max_examples=25, deadline=None, suppress_health_check=[*HealthCheck])
+@settings(max_examples=25, suppress_health_check=[*HealthCheck])
 @given(rng=seeds)
 def test_a_store_finds_what_the_reference_finds(name: str, rng: random.Random) -> None:
     """Pages, streams, counts and what remains after an erasure are the same, whatever is asked."""
@@ -201,7 +201,7 @@ def by_columns(store: Store, query: Query) -> list[tuple[Any, ...]]:
 
 @pytest.mark.usefixtures("small_blocks")
 @other_stores
-@settings(max_examples=5, deadline=None, suppress_health_check=[*HealthCheck])
+@settings(max_examples=5, suppress_health_check=[*HealthCheck])
 @given(rng=seeds)
 def test_every_filter_finds_what_the_reference_finds(name: str, rng: random.Random) -> None:
     """The same for each value of each filter, and its negation."""
@@ -258,7 +258,7 @@ def test_whatever_an_entry_holds_comes_back(name: str) -> None:
     """Headers, bodies, variables and the rest are read as they were written."""
     with fresh(name) as store:
 
-        @settings(max_examples=100, deadline=None, suppress_health_check=[*HealthCheck])
+        @settings(max_examples=100, suppress_health_check=[*HealthCheck])
         @given(fields=fields)
         def comes_back(fields: dict[str, Any]) -> None:
             id = new_id()

@@ -48,7 +48,7 @@ def test_forms(data: bytes, expected: bytes) -> None:
     assert redact(data) == expected
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(
         st.tuples(st.sampled_from(("password", "a", "é[x]", "author", "apiKey", "pin2")), st.text(max_size=9)),

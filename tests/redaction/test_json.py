@@ -55,7 +55,7 @@ def escape_names(text: str, choice: int) -> str:
     return text
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(values, styles)
 def test_masks_what_the_oracle_masks(value: Any, style: dict[str, Any]) -> None:
     """Whatever the nesting, the spacing and the escapes: the same bytes go, all others stay."""
@@ -63,7 +63,7 @@ def test_masks_what_the_oracle_masks(value: Any, style: dict[str, Any]) -> None:
     assert redact(text.encode()).decode() == oracle.mask(text)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(values, styles, st.integers(0, 20))
 def test_names_written_with_escapes(value: Any, style: dict[str, Any], choice: int) -> None:
     """``\\u0070assword`` is ``password``."""
@@ -71,7 +71,7 @@ def test_names_written_with_escapes(value: Any, style: dict[str, Any], choice: i
     assert redact(text.encode()).decode() == oracle.mask(text)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.dictionaries(keys, values, max_size=4), styles, st.integers(1, 3))
 def test_json_within_strings(value: dict[str, Any], style: dict[str, Any], depth: int) -> None:
     """What a string holds is masked like a document of its own, through any number of wrappings."""
@@ -81,7 +81,7 @@ def test_json_within_strings(value: dict[str, Any], style: dict[str, Any], depth
     assert json.loads(redact(text.encode())) == json.loads(expected)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.dictionaries(st.sampled_from(SENSITIVE + INNOCENT), st.just("Kanarienvogel-4711") | values, min_size=1).filter(
         lambda data: '"value"' not in json.dumps(data)

@@ -42,7 +42,7 @@ def redact(rules: Rules, data: bytes, content_type: str) -> tuple[bytes, list[st
     return kept.body, [edit.reason for edit in kept.edits]
 
 
-@settings(max_examples=800, deadline=None)
+@settings(max_examples=800)
 @given(soup, st.sampled_from(TYPES))
 def test_same_with_and_without(text: str, content_type: str) -> None:
     """Two searches that share no code find the same."""
@@ -50,7 +50,7 @@ def test_same_with_and_without(text: str, content_type: str) -> None:
     assert redact(WITH, data, content_type) == redact(WITHOUT, data, content_type)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.tuples(st.sampled_from(PIECES), st.sampled_from(PIECES)), max_size=6))
 def test_same_in_forms(pairs: list[tuple[str, str]]) -> None:
     """Also where everything is percent-encoded."""

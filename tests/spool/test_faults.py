@@ -71,6 +71,18 @@ def test_a_folder_that_fails_is_tried_again_under_traffic(folder: Path, writer: 
     writer.close()
 
 
+def test_a_trouble_ends_without_traffic(folder: Path, writer: SpoolWriter) -> None:
+    """Once the folder can be written again the log says so, although nothing more is recorded."""
+    folder.write_bytes(b"in the way")
+    assert writer.append(b"first") is None
+    writer.memory.clear()
+    writer.keep()
+    assert writer.trouble.text
+    folder.unlink()
+    eventually(lambda: (writer.keep(), writer.trouble.text)[1] is None, seconds=3 * RETRY_SECONDS)
+    writer.close()
+
+
 def test_memory_fills_while_the_folder_fails(folder: Path, writer: SpoolWriter) -> None:
     """Without a folder and with full memory entries are dropped with that reason."""
     folder.write_bytes(b"in the way")

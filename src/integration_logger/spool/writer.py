@@ -210,6 +210,7 @@ class SpoolWriter:
 
     def keep(self) -> None:
         """Do what is due now and then; called by one thread, many times a second."""
+        self._look_again()
         self._leave_deleted()
         self.seal()
         with suppress(OSError):  # without it the next segment costs more, no more than that
@@ -218,6 +219,12 @@ class SpoolWriter:
             with suppress(OSError):
                 self._presence.show()
         self._save_memory()
+
+    def _look_again(self) -> None:
+        """Learn that the folder can be written again, though nothing is recorded meanwhile."""
+        segment = self._segment
+        if self.trouble.text is not None and (segment is None or segment.end > self._segment_bytes):
+            self._next_segment(segment)
 
     def _leave_deleted(self) -> None:
         segment = self._segment
