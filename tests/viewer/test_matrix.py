@@ -6,21 +6,21 @@ or a permission that is added has to be added here, too.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any, NamedTuple
 
 import anyio
 import httpx
 import pytest
 
-from integration_logger.entry import Entry, Message, Run
+from integration_logger import query
+from integration_logger.entry import Entry
 from integration_logger.ids import new_id
 from integration_logger.query import ALL
 from integration_logger.stores.memory import MemoryStore
 from integration_logger.viewer import Principal, Viewer, tail
-from tests.factories import make_in_flight
-from tests.viewer.server import Client, new_entry, viewer
+from tests.viewer.marked import build, mark_of, marks
+from tests.viewer.server import Client, viewer
 
 
 class Asked(NamedTuple):
@@ -28,7 +28,8 @@ class Asked(NamedTuple):
 
     query: str = ""
     shows: str = "none"
-    """``all`` of theirs, what has ``ended``, ``runs``, the ``one`` asked for, ``audit``, ``counts``, or ``none``."""
+    """``all`` of theirs, what has ``ended``, ``runs``, the ``one`` asked for, ``audit``, ``counts``, or ``none``;
+    what it ``erases``, or would as ``erasable``."""
     send: dict[str, Any] | None = None
     status: int = 200
 
@@ -66,6 +67,15 @@ ROUTES: dict[str, Row] = {
     "GET /api/facets": Row("view", (Asked(FIELDS, "ended"), Asked("field=tenant&kind=audit"))),
     "GET /api/stats": Row("view", (Asked("", "counts"),)),
     "GET /api/runs": Row("view", (Asked("", "runs"), Asked("order=asc&cursor=0", "runs"))),
+    "POST /api/erase": Row(
+        "erase",
+        (
+            Asked(send={"kind": ["inbound", "run"]}, shows="erases"),
+            Asked(send={"kind": ["inbound", "run"], "dry_run": True}, shows="erasable"),
+            Asked(send={"not.status": "x"}, status=400),
+        ),
+    ),
+    "POST /api/purge": Row("purge", (Asked(send={}), Asked(send={"tenant": "acme"}, status=400)), limited=False),
     "GET /api/stream": Row("view", (Asked("cursor=0", "all"), Asked("cursor=0&kind=audit", "audit"))),
     "GET /api/meta": Row("view", (Asked(),)),
     "GET /api/health": Row("view", (Asked(), Asked("format=prometheus")), limited=False),
@@ -130,86 +140,6 @@ def reader(principal: Principal, may: tuple[str, ...], bounds: dict[str, Any], *
     return Reader(principal, frozenset(may) - frozenset(NEVER_LIMITED if limited else ()), bounds)
 
 
-# --- the log ------------------------------------------------------------------------------------------
-
-
-def marked(mark: str, parent: str | None, **fields: Any) -> Entry:
-    """Return an entry whose mark stands in everything that can be shown of it; in what needs ``detail``, deeper."""
-    deep = f"deep{mark}"
-    half = Message(
-        raw_headers=[(b"content-type", b"text/plain"), (b"x-mark", deep.encode())],
-        body=f"body of {deep}".encode(),
-        content_type="text/plain",
-        size=1000,
-    )
-    return new_entry(
-        **{
-            "url": f"https://{mark}.example.com/{mark}?q={mark}", "host": f"{mark}.example.com", "route": f"/{mark}",
-            "integration": mark, "operation": mark, "log_type": mark, "user_id": mark, "server_host": mark,
-            "labels": {"mark": mark, mark: "label"}, "errors": (f"it said {mark}",), "has_errors": True,
-            "traceback": f"Traceback {deep}", "variables": {"deep": deep}, "request": half, "response": half,
-            "redacted": (f"request body {deep}: name",), "run": Run(job_name=mark), "parent_id": parent,
-            "status": "completed", "status_code": 200, "error_type": None, "duration": 1.0,
-        }
-        | fields
-    )  # fmt: skip
-
-
-def bound(tenant: str | None, application: str | None) -> dict[str, Any]:
-    """Return the bounds of an entry. Foreign ones fail, take long, and have a status of their own."""
-    own = tenant == "acme" and application == "shop"
-    failed = {"status": "failed", "status_code": 599, "error_type": "http_5xx", "duration": 7777.0}
-    return {"tenant": tenant, "application": application} | ({} if own else failed)
-
-
-def build() -> tuple[MemoryStore, list[Entry]]:
-    """Return a log of one family that crosses all bounds, and its entries."""
-    transaction, trace = new_id(), new_id().replace("-", "")
-    kin = {"transaction_id": transaction, "trace_id": trace}
-    entries: list[Entry] = []
-    for number, (tenant, application) in enumerate(
-        (t, a) for t in ("acme", "globex", None) for a in ("shop", "billing", None)
-    ):
-        parent = entries[0].id if entries else None
-        entries.append(marked(f"mark{number}", parent, **kin, **bound(tenant, application)))
-    entries.append(marked("mark9", entries[0].id, kind="audit", **kin, **bound("acme", "shop")))
-    for number, tenant in enumerate(("acme", "globex", None)):
-        entries.append(marked(f"mark2{number}", entries[0].id, kind="run", **kin, **bound(tenant, "shop")))
-    open_calls = [
-        make_in_flight(**plain(marked(f"mark1{number}", entries[0].id, **kin, **bound(tenant, "shop"))))
-        for number, tenant in enumerate(("acme", "globex"))
-    ]
-    store = MemoryStore()
-    store.write(entries, in_flight=open_calls)
-    return store, entries + [call.entry for call in open_calls]
-
-
-def plain(entry: Entry) -> dict[str, Any]:
-    """Return what is known of a call that has not ended."""
-    known = {name: getattr(entry, name) for name in entry.__struct_fields__}
-    ended = (
-        "status",
-        "status_code",
-        "duration",
-        "response",
-        "errors",
-        "has_errors",
-        "error_type",
-        "traceback",
-        "redacted",
-    )
-    return {name: value for name, value in known.items() if name not in ended}
-
-
-def mark_of(entry: Entry) -> str:
-    return str(entry.labels["mark"])
-
-
-def marks(text: str, *, deep: bool = False) -> set[str]:
-    """Return the marks in an answer."""
-    return set(re.findall(r"deep(mark[0-9]+)" if deep else r"mark[0-9]+", text))
-
-
 # --- the cells ----------------------------------------------------------------------------------------
 
 
@@ -236,6 +166,8 @@ class Cell(NamedTuple):
     entries: list[Entry]
     status: int
     answer: httpx.Response
+    left: set[str]
+    """The marks of what is in the store afterwards."""
 
     @property
     def text(self) -> str:
@@ -257,6 +189,15 @@ class Cell(NamedTuple):
             yield f"lacks {sorted(missing)}"
         if self.status == 200 and self.asked.shows == "counts":
             yield from self.miscounted()
+        yield from self.changed({mark_of(e) for e in self.entries if self.reader.sees(e)})
+
+    def changed(self, own: set[str]) -> Iterator[str]:
+        """Yield what was taken away that should have stayed, and the reverse; and where the answer says otherwise."""
+        erased = own if self.status == 200 and self.asked.shows == "erases" else set()
+        if self.left != {mark_of(entry) for entry in self.entries} - erased:
+            yield f"leaves {sorted(self.left)}"
+        if self.status == 200 and self.asked.shows.startswith("eras") and self.answer.json()["entries"] != len(own):
+            yield f"says that it erased {self.answer.json()['entries']}"
 
     def wanted(self, own: set[str]) -> set[str]:
         """Return the marks that must be there."""
@@ -285,34 +226,32 @@ class Cell(NamedTuple):
             yield f"says that the slowest took {figures['p99']} s"
 
 
-async def ask(client: httpx.AsyncClient, reader: Reader, entries: list[Entry]) -> list[Cell]:
-    """Ask everything as one reader."""
-    cells = []
+async def ask(reader: Reader) -> AsyncIterator[Cell]:
+    """Ask everything as one reader; what changes something is asked of a log of its own."""
+    log = build()
     for name, row in ROUTES.items():
         method, path = name.split(" ")
         for asked in row.asked:
-            about = entries if "{id}" in path + asked.query else entries[:1]
-            for entry in about:
-                address = f"{path}?{asked.query}".format(id=entry.id)
-                answer = await client.request(method, address, json=asked.send)
-                status = expected(reader, row, path, entry)
-                cells.append(Cell(reader, row, asked, entry, entries, status, answer))
-    return cells
+            store, entries = log if asked.send is None else build()
+            transport = httpx.ASGITransport(viewer(store, reader.principal))
+            async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as client:
+                for entry in entries if "{id}" in path + asked.query else entries[:1]:
+                    address = f"{path}?{asked.query}".rstrip("?").format(id=entry.id)
+                    answer = await client.request(method, address, json=asked.send)
+                    left = {mark_of(e) for e in entries if store.get(e.id, query.EVERYTHING)}
+                    status = expected(reader, row, path, entry)
+                    yield Cell(reader, row, asked, entry, entries, status, answer, left)
 
 
 @pytest.mark.parametrize("reader", [*readers()])
 def test_every_cell_of_the_matrix(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each route answers each reader as the table says, shows all that is theirs, and nothing else."""
+    """Each route answers each reader as the table says, shows or takes all that is theirs, and nothing else."""
     monkeypatch.setattr(tail, "LIFETIME", 0.01)
-    store, entries = build()
 
     async def run() -> list[Cell]:
-        transport = httpx.ASGITransport(viewer(store, reader.principal), client=("127.0.0.1", 5))
-        async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as client:
-            return await ask(client, reader, entries)
+        return [cell async for cell in ask(reader)]
 
-    cells = anyio.run(run)
-    wrong = [f"{c.answer.request.method} {c.answer.url}: {text}" for c in cells for text in c.complaints()]
+    wrong = [f"{c.answer.request.method} {c.answer.url}: {text}" for c in anyio.run(run) for text in c.complaints()]
     assert wrong == []
 
 
