@@ -7,6 +7,8 @@ from typing import Any
 
 from integration_logger.entry import Entry, Message, Run
 from integration_logger.ids import new_id
+from integration_logger.query import EVERYTHING, Query
+from integration_logger.stores.integration_health import observe_entries
 from integration_logger.stores.memory import MemoryStore
 from tests.factories import make_in_flight
 from tests.viewer.server import new_entry
@@ -60,6 +62,7 @@ def build() -> tuple[MemoryStore, list[Entry]]:
     ]
     store = MemoryStore()
     store.write(entries, in_flight=open_calls)
+    observe_entries(store.state, store.search(Query(scope=EVERYTHING, limit=100, order="asc")).entries)
     return store, entries + [call.entry for call in open_calls]
 
 

@@ -55,6 +55,7 @@ LIST = (
 ROUTES: dict[str, Row] = {
     "GET /": Row("view", LIST),
     "GET /entries/{id}": Row("view", (Asked("", "one"), Asked("tab=request"), Asked("tab=response"))),
+    "GET /integrations": Row("view", (Asked("", "ended"),)),
     "GET /health": Row("view", (Asked(),), limited=False),
     "GET /api/entries": Row(
         "view", (Asked("", "all"), Asked("order=asc&cursor=0&limit=500", "ended"), Asked("kind=audit", "audit"))
@@ -67,6 +68,7 @@ ROUTES: dict[str, Row] = {
     "GET /api/facets": Row("view", (Asked(FIELDS, "ended"), Asked("field=tenant&kind=audit"))),
     "GET /api/stats": Row("view", (Asked("", "counts"),)),
     "GET /api/runs": Row("view", (Asked("", "runs"), Asked("order=asc&cursor=0", "runs"))),
+    "GET /api/integrations": Row("view", (Asked("", "ended"),)),
     "POST /api/erase": Row(
         "erase",
         (

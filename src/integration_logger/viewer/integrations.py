@@ -173,7 +173,7 @@ class IntegrationPages:
         return Line(
             standing=standing,
             title=self._integrations.title(standing.integration),
-            last_error=error if error is None or principal.may("detail") else without_detail(error),
+            last_error=error if error is None or principal.sees_detail(error) else without_detail(error),
             error_docs=self._integrations.error_docs(standing.integration),
             token_docs=self._integrations.token_docs(standing.integration),
             now=now,
