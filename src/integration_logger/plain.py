@@ -24,7 +24,6 @@ MAX_ITEMS: Final = 1_000
 """Members and items of one value, at all depths together."""
 MAX_CHARACTERS: Final = 64 * 1024
 """Characters of all its texts together."""
-_BITS: Final = 63
 _WRITTEN_OUT: Final = 4_000
 """Bits of the longest whole number that is written out."""
 _MORE: Final = "\N{HORIZONTAL ELLIPSIS}"
@@ -53,13 +52,15 @@ class Plain:
     def of(self, value: Any) -> Any:
         """Return the plain form of a value; what is lazy, such as an iterator or a query, is not asked."""
         kind = type(value)
-        if value is None or kind is bool:
-            return value
         if kind is str:
             return self._text(value)
+        if value is None or kind is bool:
+            return value
         try:
             if kind is int:
                 return _whole(value)
+            if kind is dict or kind is list or kind is tuple:
+                return self._compound(value)
             return self._other(value)
         except Exception:  # an object of the host that cannot be looked at
             return f"<{kind.__name__} that could not be read>"
@@ -89,6 +90,8 @@ class Plain:
             return _MORE
         self._around.add(id(value))
         try:
+            if type(value) is list:
+                return self._list(value)
             members = _members(value)
             if members is not _NO_MEMBERS:
                 return self._mapping(members)
@@ -116,13 +119,17 @@ class Plain:
 
     def _some(self, items: Iterable[Any]) -> Iterable[Any]:
         """Yield as many as there is room for; taken at once, because another thread may change them."""
-        for item in [*islice(items, self._items)]:
+        taken = [*islice(items, max(self._items, 0))]
+        for item in taken:
             if self._items <= 0 or self._room <= 0:
                 break
             self._items -= 1
             yield item
 
     def _text(self, value: object) -> str:
+        if type(value) is str and (length := len(value)) <= self._longest and length <= self._room and value.isascii():
+            self._room -= length
+            return value
         limit = min(self._longest, max(self._room, 0))
         text = safe_text(value, limit)
         if len(text) > limit:
@@ -142,7 +149,7 @@ class Plain:
 
 def _whole(value: int) -> int | str:
     bits = value.bit_length()
-    if bits <= _BITS:
+    if bits <= 63:
         return value
     return str(value) if bits <= _WRITTEN_OUT else f"<a whole number of {bits} bits>"
 
@@ -153,7 +160,7 @@ def _members(value: Any) -> Any:
     Knows dataclasses, named tuples, and the models of attrs, msgspec and pydantic by what they say of themselves.
     """
     kind: Any = type(value)
-    if isinstance(value, Mapping):
+    if kind is dict or isinstance(value, Mapping):
         return value
     if is_dataclass(kind):
         names = [field.name for field in dataclass_fields(kind) if field.repr]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.benchmarks.harness import Options, machine
 
-NAMES = ("overhead", "serving", "shipping", "store", "live", "memory", "redaction", "purging", "profile")
+NAMES = ("overhead", "serving", "shipping", "store", "live", "memory", "redaction", "purging", "runs", "profile")
 PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "performance.md"
 
 

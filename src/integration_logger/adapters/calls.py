@@ -58,24 +58,25 @@ class CallCapture(SpanCapture):
             return None
         ended = True
         if isinstance(value, bytes | bytearray | memoryview):
-            data, kind = bytes(value), ""
+            data, kind = bytes(value), None
         elif isinstance(value, str):
-            data, kind = value.encode("utf-8", "replace"), "text/plain; charset=utf-8"
+            data, kind = value.encode("utf-8", "replace"), b"text/plain; charset=utf-8"
         else:
             walk = Plain(MAX_BODY_ITEMS, self.limit, self.limit)
-            data, kind = codec.to_json(walk.of(value)), "application/json"
+            data, kind = codec.to_json(walk.of(value)), b"application/json"
             ended = not walk.cut
-        name = kind if given_type is None else safe_text(given_type, 255)
-        body = Body(self.limit, content_type(name.encode("latin-1", "replace")))
+        if given_type is not None:
+            kind = safe_text(given_type, 255).encode("latin-1", "replace")
+        body = Body(self.limit, content_type(kind))
         body.feed(data)
         body.ended = ended
         return body
 
 
 def _read_status(code: Any) -> int:
-    if isinstance(code, bool) or not 100 <= int(code) <= 999:
+    if isinstance(code, bool) or not 100 <= (number := int(code)) <= 999:
         raise ValueError("a status code has three digits")
-    return int(code)
+    return number
 
 
 class ScriptCapture(SpanCapture):
