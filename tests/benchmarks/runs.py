@@ -28,10 +28,10 @@ def bare(log: IntegrationLogger) -> None:
 def labelled(log: IntegrationLogger) -> None:
     """With labels, rows and a savepoint, as a pipeline has them."""
     with log.run("Orders", log_type="pipeline", job_id=702, tenant="1", application="shop") as run:
-        for place in range(CALLS):
+        for _ in range(CALLS):
             with log.call("C2E", operation="chat-to-email", integration="c2e"):
                 run.add_rows(256)
-        run.savepoint(new=f"2026-11-{place}")
+        run.savepoint(new="2026-11-20")
 
 
 def with_bodies(log: IntegrationLogger) -> None:
@@ -42,7 +42,7 @@ def with_bodies(log: IntegrationLogger) -> None:
                 call.request({"to": "ana@example.com", "subject": "Your order", "lines": [place, 2, 3]})
                 call.response({"ok": True, "id": place}, status_code=200)
                 run.add_rows(256)
-        run.savepoint(new=f"2026-11-{place}")
+        run.savepoint(new="2026-11-20")
 
 
 JOBS: dict[str, Job] = {

@@ -271,8 +271,9 @@ def test_the_pane_says_that_bodies_have_expired(store: MemoryStore) -> None:
 
 def test_the_pane_of_a_run_shows_its_figures(store: MemoryStore) -> None:
     run = Run(job_name="Blog", row_count=256, has_deltas=False)
-    text = pane(store, kind="run", url=None, request=None, response=None, run=run, status_code=None, status="completed")
-    for word in ("The run completed.", "Blog", "256", "False"):
+    empty = {"url": None, "request": None, "response": None, "status_code": None, "errors": (), "has_errors": False}
+    text = pane(store, kind="run", run=run, status="completed", **empty)
+    for word in ("The run completed with 256 rows.", "Blog", "Rows", "<dd>no</dd>"):
         assert word in text
     assert "Response" not in text
 

@@ -64,7 +64,18 @@ from tests.viewer.server import new_entry
         ({"status_code": 401, "error_type": "auth", "kind": "outbound"}, "shop.example.com refused the credentials."),
         ({"status_code": 422, "error_type": "validation"}, "We found the data not valid."),
         ({"status_code": None, "error_type": "something_new"}, "It failed."),
-        ({"kind": "run", "status_code": None, "status": "completed"}, "The run completed."),
+        (
+            {"kind": "run", "status_code": None, "status": "completed", "has_errors": False, "errors": ()},
+            "The run completed.",
+        ),
+        (
+            {"kind": "run", "status_code": None, "status": "completed", "errors": ("row 7",), "run": Run(row_count=1)},
+            "The run completed with 1 row, and reported an error that did not stop the run.",
+        ),
+        (
+            {"kind": "run", "status_code": None, "error_type": "abandoned", "run": Run(row_count=1200)},
+            "Abandoned: the process went away before the run ended. It was last heard of with 1,200 rows.",
+        ),
         ({"kind": "run", "status_code": None, "error_type": None}, "The run failed."),
         (
             {"status_code": 200, "has_errors": True, "errors": ("a", "b")},

@@ -17,6 +17,8 @@ from integration_logger.errors import QueryError, ScopeError
 from integration_logger.query import EVERYTHING, Query
 from integration_logger.stores.base import Page, Store, without_detail
 from integration_logger.viewer import lines, sidebar
+from integration_logger.stores.base import Page, Store
+from integration_logger.viewer import jobs, lines, sidebar
 from integration_logger.viewer.access import Principal
 from integration_logger.viewer.applications import Applications, known
 from integration_logger.viewer.audit import Audit
@@ -88,6 +90,26 @@ class Pages:
         values = self._pane_values(request, entry, principal, "../", tab, _like)
         sees_health = not principal.limited
         return self._render.page(request, "entry.html", state=None, line=lines.line, sees_health=sees_health, **values)
+
+    def runs(self, request: Request, principal: Principal) -> Response:
+        """What ran last of each pipeline and model, and how its runs went."""
+        problem, status = None, 200
+        try:
+            state = jobs.read_state(request.query_params.multi_items(), principal.scope)
+        except QueryError as error:
+            problem, status = str(error), 403 if isinstance(error, ScopeError) else 400
+            state = jobs.read_state([], principal.scope)
+        return self._render.page(
+            request,
+            "runs.html",
+            status,
+            state=state,
+            problem=problem,
+            jobs=None if problem else jobs.jobs(self._store, state),
+            listed=jobs.LISTED,
+            line=lines.line,
+            sees_health=not principal.limited,
+        )
 
     def health(self, request: Request, principal: Principal) -> Response:
         """How the logging does everywhere; not for readers who see some tenants only."""

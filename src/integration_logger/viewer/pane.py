@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import msgspec
 from markupsafe import Markup
@@ -14,7 +13,8 @@ from integration_logger.curl import Curl, curl
 from integration_logger.entry import Entry, Message
 from integration_logger.redaction.links import may_be_followed
 from integration_logger.viewer import words
-from integration_logger.viewer.pretty import chips, pretty, pretty_json, reasons_by_name
+from integration_logger.viewer.pretty import chips, pretty, reasons_by_name
+from integration_logger.viewer.variables import variable_tree
 from integration_logger.viewer.waterfall import Waterfall
 
 Link = Callable[[str, str], str]
@@ -29,6 +29,14 @@ class Fact(msgspec.Struct, frozen=True):
     href: str | None = None
     hint: str | None = None
     outside: bool = False
+
+
+class Figure(msgspec.Struct, frozen=True):
+    """One large figure of a run."""
+
+    name: str
+    value: str
+    more: str = ""
 
 
 class Half(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +61,7 @@ class Pane(msgspec.Struct, frozen=True, kw_only=True):
     headline: str
     reasons: list[Markup]
     facts: list[Fact]
+    figures: list[Figure]
     traceback: Markup | None
     variables: Markup | None
     halves: bool
@@ -76,6 +85,7 @@ def pane(entry: Entry, tab: str, *, detail: bool, base: str, link: Link, waterfa
         headline=words.headline(entry),
         reasons=[chips(text) for text in words.reasons(entry)],
         facts=facts(entry, base, link),
+        figures=_figures(entry),
         traceback=chips(entry.traceback) if entry.traceback and detail else None,
         variables=_variables(entry) if detail else None,
         halves=halves,
@@ -139,8 +149,7 @@ def _notes(entry: Entry, message: Message) -> list[str]:
 def _variables(entry: Entry) -> Markup | None:
     if entry.variables is None:
         return None
-    text = codec.to_json(entry.variables).decode()
-    return pretty_json(text, reasons_by_name(entry.redacted, "variables")) or chips(text)
+    return variable_tree(entry.variables, reasons_by_name(entry.redacted, "variables"))
 
 
 _FILTERABLE = (
@@ -148,17 +157,11 @@ _FILTERABLE = (
     ("Tenant", "tenant"), ("Application", "application"), ("User", "user_id"), ("Failure", "error_type"),
 )  # fmt: skip
 _PLAIN = (("Client", "client_ip"), ("Server", "server_host"), ("HTTP version", "http_version"))
-_RUN = {
-    "job_name": "Job", "job_id": "Job id", "row_count": "Rows", "raw_row_count": "Raw rows", "mb_estimate": "Megabytes",
-    "setup_seconds": "Set-up seconds", "execution_seconds": "Execution seconds", "has_deltas": "Deltas",
-    "is_billable": "Billable", "initial_savepoint": "From savepoint", "new_savepoint": "New savepoint",
-    "external_ip": "External address",
-}  # fmt: skip
 
 
 def facts(entry: Entry, base: str, link: Link) -> list[Fact]:
     """Return the lines of the overview; values that can be filtered by lead to their like."""
-    found = _timing(entry)
+    found = _timing(entry) + _run(entry, base)
     if entry.url:
         found.append(Fact("Address", chips(entry.url)))
     found += [
@@ -167,7 +170,7 @@ def facts(entry: Entry, base: str, link: Link) -> list[Fact]:
         if (value := getattr(entry, field))
     ]
     found += [Fact(title, chips(value)) for title, field in _PLAIN if (value := getattr(entry, field))]
-    found += _run(entry) + _labels(entry, link) + _links(entry, base, link)
+    found += _labels(entry, link) + _links(entry, base, link)
     return found
 
 
@@ -189,11 +192,43 @@ _PHASES = {
 }
 
 
-def _run(entry: Entry) -> list[Fact]:
+def _figures(entry: Entry) -> list[Figure]:
+    """Return what a run told of itself, for the top of the pane."""
+    run = entry.run
+    if run is None:
+        return []
+    found = []
+    if run.row_count is not None:
+        raw = "" if run.raw_row_count is None else f"{run.raw_row_count:,} raw"
+        found.append(Figure("Rows", f"{run.row_count:,}", raw))
+    if run.execution_seconds is not None:
+        setup = "" if run.setup_seconds is None else f"and {words.span(run.setup_seconds)} of set-up"
+        found.append(Figure("Execution", words.span(run.execution_seconds), setup))
+    if run.mb_estimate is not None:
+        found.append(Figure("Volume", f"{run.mb_estimate:,.3g} MB"))
+    return found
+
+
+_RUN = (
+    ("From savepoint", "initial_savepoint"), ("New savepoint", "new_savepoint"),
+    ("Deltas", "has_deltas"), ("Billable", "is_billable"), ("External address", "external_ip"),
+)  # fmt: skip
+
+
+def _run(entry: Entry, base: str) -> list[Fact]:
     if entry.run is None:
         return []
-    values: list[tuple[str, Any]] = [(title, getattr(entry.run, name)) for name, title in _RUN.items()]
-    return [Fact(title, chips(str(value))) for title, value in values if value is not None]
+    job = [("label.job_id", entry.run.job_id)] if entry.run.job_id else [("operation", entry.operation or "")]
+    found = (
+        [Fact("Job", chips(entry.run.job_name), f"{base}runs?{urlencode(job)}", "Its runs")]
+        if entry.run.job_name
+        else []
+    )
+    return found + [
+        Fact(title, chips(words.written(value)))
+        for title, name in _RUN
+        if (value := getattr(entry.run, name)) is not None
+    ]
 
 
 def _labels(entry: Entry, link: Link) -> list[Fact]:

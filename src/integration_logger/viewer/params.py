@@ -120,6 +120,11 @@ class PageState(msgspec.Struct, frozen=True, kw_only=True):
         return self.href([*self._timeless, ("since", _iso(since)), ("till", _iso(till))])
 
     @property
+    def without_times(self) -> Pairs:
+        """The parameters without the range of time."""
+        return self._timeless
+
+    @property
     def _timeless(self) -> Pairs:
         return [(n, v) for n, v in self.pairs() if n not in _TIMES]
 

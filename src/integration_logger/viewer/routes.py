@@ -49,6 +49,7 @@ def routes(
         Route(path="/", endpoint=pages.calls),
         Route(path="/entries/{id}", endpoint=pages.entry),
         Route(path="/integrations", endpoint=integrations.page),
+        Route(path="/runs", endpoint=pages.runs),
         Route(path="/health", endpoint=pages.health, limited=False, needs_store=False),
         Route(path="/api/entries", endpoint=api.entries),
         Route(path="/api/entries/{id}", endpoint=api.entry),

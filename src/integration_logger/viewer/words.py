@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from integration_logger.codec import body_text
+from integration_logger.codec import body_text, to_json
 from integration_logger.entry import Entry
 
 KIND_WORDS = {
@@ -39,13 +39,22 @@ def headline(entry: Entry) -> str:
 
 
 def _success(entry: Entry) -> str:
-    if entry.kind == "run":
-        return "The run completed."
     said = f"{_partner(entry)} answered {_code(entry)}" if entry.status_code is not None else "Completed"
-    if entry.has_errors:
-        count = len(entry.errors)
-        return f"{said}, and reported {'an error' if count <= 1 else f'{count} errors'} that did not stop the call."
-    return f"{said}."
+    if entry.kind == "run":
+        said = f"The run completed{_rows(entry)}"
+    if not entry.has_errors or (entry.kind == "run" and not entry.errors):
+        return f"{said}."
+    errors = "an error" if len(entry.errors) <= 1 else f"{len(entry.errors)} errors"
+    return f"{said}, and reported {errors} that did not stop the {_noun(entry)}."
+
+
+def _noun(entry: Entry) -> str:
+    return entry.kind if entry.kind in ("run", "script") else "call"
+
+
+def _rows(entry: Entry) -> str:
+    count = entry.run.row_count if entry.run else None
+    return "" if count is None else f" with {count:,} {'row' if count == 1 else 'rows'}"
 
 
 def _partner(entry: Entry) -> str:
@@ -98,6 +107,12 @@ def _disconnect(entry: Entry) -> str:
     return "The client left before the answer was complete."
 
 
+def _how_far(entry: Entry) -> str:
+    if rows := _rows(entry):
+        return f"It was last heard of{rows}."
+    return "How far it got is not known."
+
+
 def _other_failure(entry: Entry) -> str:
     if entry.kind == "run":
         return "The run failed."
@@ -118,7 +133,7 @@ _FAILURES: Final[dict[str, Callable[[Entry], str]]] = {
     "validation": lambda e: f"{_partner(e)} found the data not valid.",
     "answer": lambda e: f"{_partner(e)} answered {_code(e)}, and said that it went wrong.",
     "auth": lambda e: f"{_other_side(e)} refused the credentials.",
-    "abandoned": lambda e: "Abandoned: the process went away before the call ended. How far it got is not known.",
+    "abandoned": lambda e: f"Abandoned: the process went away before the {_noun(e)} ended. {_how_far(e)}",
     "script": lambda e: f"The script failed: {first_line(e.errors[0])}" if e.errors else "The script failed.",
 }
 
@@ -161,6 +176,13 @@ def first_line(text: str, limit: int = 300) -> str:
     """Return the first line of a text, cut to a length that a heading bears."""
     line = visible(text.strip().partition("\n")[0].strip())
     return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def written(value: object) -> str:
+    """Write plain data of any kind in one line."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return value if isinstance(value, str) else to_json(value).decode()
 
 
 class Target(msgspec.Struct, frozen=True):
