@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from integration_logger.entry import Message
+from integration_logger.entry import Message, Run
 from integration_logger.viewer import lines, words
 from tests.viewer.server import new_entry
 

@@ -16,8 +16,6 @@ from integration_logger.entry import Entry
 from integration_logger.errors import QueryError, ScopeError
 from integration_logger.query import EVERYTHING, Query
 from integration_logger.stores.base import Page, Store, without_detail
-from integration_logger.viewer import lines, sidebar
-from integration_logger.stores.base import Page, Store
 from integration_logger.viewer import jobs, lines, sidebar
 from integration_logger.viewer.access import Principal
 from integration_logger.viewer.applications import Applications, known
