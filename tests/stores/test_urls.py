@@ -31,6 +31,8 @@ def test_a_store_is_taken_as_it_is() -> None:
         ("postgresql://u:p@h@h/db", "%40"),
         ("postgresql://u:p/p@h/db", "%2F"),
         ("postgresql://u:p@[::1/db", "cannot be read"),
+        ("postgresql://h:99999/db", "cannot be read"),
+        ("postgresql://h:5432,h2:0/db", "cannot be read"),
         ("postgresql://h/db?nothing=1", "postgresql://user:password@host:5432/database"),
         ("mongodb://h", "memory, postgres, postgresql, sqlite"),
         ("log.db", "sqlite:///"),
@@ -44,7 +46,16 @@ def test_an_unknown_url_says_what_to_do(url: str, says: str) -> None:
         store_from_url(url)
 
 
-@pytest.mark.parametrize("url", ["postgresql://h/db", "postgres://h/db", "postgresql+asyncpg://h/db", "postgres:///db"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://h/db",
+        "postgres://h/db",
+        "postgresql+asyncpg://h/db",
+        "postgres:///db",
+        "postgresql://h:5432,h2/db",
+    ],
+)
 def test_postgresql_is_written_as_hosts_write_it(url: str) -> None:
     """As libpq and SQLAlchemy do; the driver is ours in any case."""
     assert isinstance(store_from_url(url), SQLStore)

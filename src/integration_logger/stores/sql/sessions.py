@@ -36,7 +36,7 @@ def read_options(url: str) -> dict[str, Any]:
         given = conninfo_to_dict(plain)
     except psycopg.Error:
         given = None
-    if given is None or re.match(r"postgresql://[^/?]*/[^?]*@", plain) or "@" in str(given.get("host", "")):
+    if given is None or re.match(r"postgresql://[^/?]*/[^?]*@", plain) or not _is_address(given):
         raise ConfigurationError(
             f"{safe_url(url)!r} cannot be read: write postgresql://user:password@host:5432/database, "
             "with %40 for @, %3A for :, %2F for / and %3F for ? in each of the words"
@@ -50,6 +50,11 @@ def read_options(url: str) -> dict[str, Any]:
         "tcp_user_timeout": 15_000,
     }
     return {**ours, **given, "client_encoding": "utf8"}
+
+
+def _is_address(given: Mapping[str, Any]) -> bool:
+    ports = str(given.get("port") or "5432").split(",")
+    return "@" not in str(given.get("host", "")) and all(not p or (p.isdecimal() and 0 < int(p) < 65536) for p in ports)
 
 
 class Session(psycopg.Connection[Any]):
