@@ -3,7 +3,7 @@
 #   make test     everything that must hold: lint, types, tests
 #   make bench    what the log costs, in tables
 
-.PHONY: demo test bench browser postgresql
+.PHONY: demo test bench browser postgresql compiler
 .DELETE_ON_ERROR:
 
 VENV := .venv
@@ -13,7 +13,7 @@ PIP := $(PY) -m pip --disable-pip-version-check --no-input
 demo: $(VENV)/.for-demo
 	@$(PY) -m integration_logger demo $(ARGS)
 
-test: $(VENV)/.for-test browser postgresql
+test: $(VENV)/.for-test browser postgresql compiler
 	$(PY) -m ruff check src tests
 	$(PY) -m ruff format --check src tests
 	$(PY) -m mypy
@@ -28,6 +28,9 @@ browser:
 
 postgresql:
 	@sh tests/install_postgresql.sh
+
+compiler:
+	@sh tests/install_compiler.sh
 
 $(VENV)/.for-demo: $(VENV)/.pip pyproject.toml
 	$(PIP) install --quiet --editable '.[demo]'
