@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
 
 from integration_logger.entry import KINDS, STATUSES, Entry
+from integration_logger.values import Value, one_of, shaped, text
+
+MAX_VALUE: Final = 1000
+"""Characters of one value or word."""
 
 
 class Condition(msgspec.Struct, frozen=True):
@@ -27,22 +30,8 @@ class Condition(msgspec.Struct, frozen=True):
 class FieldType(msgspec.Struct, frozen=True):
     """How the values of a filter are read and compared."""
 
-    check: Callable[[str], str | None]
-    """Returns what is wrong with a value, or None."""
+    value: Value
     test: Callable[[Entry, str, str], bool]
-
-
-def _check_status_code(value: str) -> str | None:
-    fits = value == "none" or re.fullmatch(r"[1-9](xx|\d\d)", value)
-    return None if fits else "takes a code such as 404, a class such as 5xx, or none"
-
-
-def _check_seconds(value: str) -> str | None:
-    return None if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", value) else "takes a number of seconds"
-
-
-def _one_of(*words: str) -> Callable[[str], str | None]:
-    return lambda value: None if value in words else f"takes {', '.join(words)}"
 
 
 def _test_status_code(entry: Entry, _: str, value: str) -> bool:
@@ -64,20 +53,21 @@ def _test_column(entry: Entry, field: str, value: str) -> bool:
     return bool(found == value)
 
 
-def _any(_: str) -> str | None:
-    return None
-
+_CODE: Final = shaped(r"^(?:none|[1-9](?:xx|[0-9]{2}))$", "a code such as 404, a class such as 5xx, or none")
+_SECONDS: Final = shaped(r"^[0-9]{1,9}(?:\.[0-9]{1,9})?$", "a number of seconds")
+TEXT: Final = text(MAX_VALUE)
+"""Any value, or a word."""
 
 FIELDS: Final[dict[str, FieldType]] = {
-    "kind": FieldType(_one_of(*KINDS), _test_column),
-    "status": FieldType(_one_of(*STATUSES), _test_column),
-    "outcome": FieldType(_one_of("success", "error"), _test_column),
-    "has_errors": FieldType(_one_of("true", "false"), lambda e, _, v: e.has_errors == (v == "true")),
-    "status_code": FieldType(_check_status_code, _test_status_code),
-    "min_duration": FieldType(_check_seconds, lambda e, _, v: e.duration is not None and e.duration >= float(v)),
-    "max_duration": FieldType(_check_seconds, lambda e, _, v: e.duration is not None and e.duration <= float(v)),
-    "label": FieldType(_any, _test_label),
-    "text": FieldType(_any, _test_column),
+    "kind": FieldType(one_of(KINDS), _test_column),
+    "status": FieldType(one_of(STATUSES), _test_column),
+    "outcome": FieldType(one_of(["success", "error"]), _test_column),
+    "has_errors": FieldType(one_of(["true", "false"]), lambda e, _, v: e.has_errors == (v == "true")),
+    "status_code": FieldType(_CODE, _test_status_code),
+    "min_duration": FieldType(_SECONDS, lambda e, _, v: e.duration is not None and e.duration >= float(v)),
+    "max_duration": FieldType(_SECONDS, lambda e, _, v: e.duration is not None and e.duration <= float(v)),
+    "label": FieldType(TEXT, _test_label),
+    "text": FieldType(TEXT, _test_column),
 }
 
 TEXT_FIELDS: Final = (

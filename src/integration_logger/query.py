@@ -9,22 +9,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final, Literal, Self
 
 import msgspec
 
 from integration_logger.entry import Entry
 from integration_logger.errors import QueryError, ScopeError
-from integration_logger.filters import FIELDS, FILTERS, Condition, field_kind
+from integration_logger.filters import FIELDS, FILTERS, TEXT, Condition, field_kind
 from integration_logger.query_text import filters_of, quote_term, split_terms
+from integration_logger.values import MOMENT, Value, one_of, read_time, whole
 
 MAX_LIMIT = 500
 DEFAULT_LIMIT = 50
 MAX_FILTERS = 100
 """Values of all filters and words of a query; databases refuse conditions without end."""
-MAX_VALUE = 1000
-"""Characters of one of them."""
 
 Order = Literal["desc", "asc"]
 
@@ -144,7 +143,19 @@ def searchable_text(entry: Entry) -> str:
 
 # --- reading parameters ---------------------------------------------------------------------------
 
-_SINGLE: Final = ("since", "till", "limit", "cursor", "order")
+SINGLE: Final[dict[str, Value]] = {
+    "since": MOMENT,
+    "till": MOMENT,
+    "limit": whole(1, MAX_LIMIT),
+    "cursor": whole(0, 2**63 - 1),
+    "order": one_of(["desc", "asc"]),
+}
+"""Parameters that may be given once; ``q`` takes the text of the search box."""
+_READERS: Final[dict[str, Callable[[str], Any]]] = {
+    "since": read_time, "till": read_time, "limit": int, "cursor": int, "order": str,
+}  # fmt: skip
+LABEL: Final = r"label\..{1,200}"
+"""The form of a filter for a label."""
 
 
 class _Parser:
@@ -161,7 +172,7 @@ class _Parser:
         for name, value in params:
             if name == "q":
                 self._search_text(value)
-            elif name in _SINGLE:
+            elif name in SINGLE:
                 self._set(name, value)
             elif value != "":
                 self._filter(name, value)
@@ -181,14 +192,16 @@ class _Parser:
             return
         if name in self.single:
             raise QueryError(name, "may be given once")
-        self.single[name] = _READERS[name](name, value)
+        if wrong := SINGLE[name].wrong(value):
+            raise QueryError(name, wrong)
+        self.single[name] = _READERS[name](value)
 
     def _filter(self, name: str, value: str) -> None:
         field = name.removeprefix("not.")
         negated = field != name
-        if field not in FILTERS and not re.fullmatch(r"label\..{1,200}", field):
+        if field not in FILTERS and not re.fullmatch(LABEL, field):
             raise QueryError(name, "is not a filter")
-        if wrong := FIELDS[field_kind(field)].check(value):
+        if wrong := FIELDS[field_kind(field)].value.wrong(value):
             raise QueryError(name, wrong)
         if not negated:
             self._within_scope(field, value)
@@ -199,8 +212,8 @@ class _Parser:
         self.count += 1
         if self.count > MAX_FILTERS:
             raise QueryError(name, f"is one too many: a query takes {MAX_FILTERS} values and words")
-        if len(value) > MAX_VALUE:
-            raise QueryError(name, f"takes at most {MAX_VALUE} characters")
+        if wrong := TEXT.wrong(value):
+            raise QueryError(name, wrong)
 
     def _within_scope(self, field: str, value: str) -> None:
         names = {"tenant": self.scope.tenants, "application": self.scope.applications}.get(field, ALL)
@@ -218,35 +231,3 @@ class _Parser:
                         self._set(name, wanted)
                     else:
                         self._filter(f"not.{name}" if negated else name, wanted)
-
-
-def _read_time(name: str, value: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(value)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise QueryError(name, "takes an ISO 8601 time such as 2026-11-21T08:30:00Z") from None
-
-
-def _read_integer(lowest: int, highest: int) -> Callable[[str, str], int]:
-    def read(name: str, value: str) -> int:
-        if not re.fullmatch(r"[0-9]{1,19}", value) or not lowest <= int(value) <= highest:
-            raise QueryError(name, f"takes a whole number from {lowest} to {highest}")
-        return int(value)
-
-    return read
-
-
-def _read_order(name: str, value: str) -> str:
-    if value not in ("desc", "asc"):
-        raise QueryError(name, "takes desc or asc")
-    return value
-
-
-_READERS: Final[dict[str, Callable[[str, str], Any]]] = {
-    "since": _read_time,
-    "till": _read_time,
-    "limit": _read_integer(1, MAX_LIMIT),
-    "cursor": _read_integer(0, 2**63 - 1),
-    "order": _read_order,
-}

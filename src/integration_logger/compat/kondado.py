@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import math
-import re
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -26,9 +25,10 @@ from integration_logger.compat.kondado_rows import model_row, pipeline_row
 from integration_logger.compat.rates import Rates
 from integration_logger.entry import Entry
 from integration_logger.errors import QueryError, ScopeError, StoreError
-from integration_logger.filters import Condition
-from integration_logger.query import MAX_VALUE, Query
+from integration_logger.filters import MAX_VALUE, Condition
+from integration_logger.query import Query
 from integration_logger.stores.base import Store
+from integration_logger.values import text, whole
 from integration_logger.viewer.access import Authorize, Principal, checked, identify
 from integration_logger.viewer.app import discard_captures
 from integration_logger.viewer.threads import in_thread
@@ -41,7 +41,8 @@ LIMITS: Final = ((1, 1.0), (20, 60.0))
 """Requests and the seconds they are counted in, for each address and for each reader."""
 
 _logger = logging.getLogger("integration_logger")
-_HIGHEST: Final = 2**63 - 1
+START: Final = whole(-(2**63), 2**63 - 1, takes="a whole number")
+CLIENT: Final = text(MAX_VALUE)
 _CODES: Final = {
     400: "INVALID_PARAMETER", 401: "UNAUTHORIZED", 403: "FORBIDDEN", 404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED",
     429: "RATE_LIMIT_EXCEEDED", 500: "INTERNAL_ERROR", 503: "UNAVAILABLE",
@@ -249,7 +250,7 @@ def _start(request: Request) -> int:
     given = request.query_params.getlist("start_element_id")
     if not given or given == [""]:
         raise HTTPException(400, "start_element_id is required")
-    if len(given) > 1 or not re.fullmatch(r"-?[0-9]{1,19}", given[0]) or abs(int(given[0])) > _HIGHEST:
+    if len(given) > 1 or not START.fits(given[0]):
         raise HTTPException(400, "start_element_id must be an integer")
     return int(given[0])
 
@@ -257,7 +258,7 @@ def _start(request: Request) -> int:
 def _within(request: Request, principal: Principal, conditions: list[tuple[str, str]]) -> Query:
     """Return a query within what the reader may see, and within ``client_id`` where it is given."""
     given = request.query_params.getlist("client_id")
-    if len(given) > 1 or "" in given or any(len(tenant) > MAX_VALUE for tenant in given):
+    if len(given) > 1 or "" in given or not all(map(CLIENT.fits, given)):
         raise HTTPException(400, "client_id must be one account")
     if given and given[0] not in principal.tenants:
         raise HTTPException(403, "client_id is not an account of yours")

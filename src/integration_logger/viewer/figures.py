@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from typing import Final
 
@@ -12,8 +11,9 @@ from starlette.responses import Response
 from integration_logger.codec import timestamp
 from integration_logger.errors import QueryError
 from integration_logger.filters import FACETS
-from integration_logger.query import Query
+from integration_logger.query import LABEL, Query
 from integration_logger.stores.base import Bucket, Store
+from integration_logger.values import shaped, whole
 from integration_logger.viewer.access import Principal
 from integration_logger.viewer.render import json_response
 
@@ -29,6 +29,8 @@ MOST_BARS: Final = 100
 _MINUTE: Final = 60
 _DAY: Final = 1440 * _MINUTE
 _LENGTHS: Final = (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 10080)
+FIELD: Final = shaped(f"^(?:{'|'.join(FACETS)}|{LABEL})$", f"{', '.join(FACETS)} or label.NAME")
+BUCKET: Final = whole(_MINUTE, 10**9, step=_MINUTE, takes="a number of seconds that makes whole minutes, such as 3600")
 _NO_PAGE: Final = ("cursor", "limit", "order")
 
 
@@ -84,12 +86,12 @@ def _read(request: Request, principal: Principal, own: str) -> tuple[Query, list
 def _fields(asked: list[str]) -> list[str]:
     fields = [*dict.fromkeys(asked)]
     if not fields:
-        raise QueryError("field", f"is needed: {', '.join(FACETS)} or label.NAME")
+        raise QueryError("field", f"is needed; it takes {FIELD.takes}")
     if len(fields) > MAX_FIELDS:
         raise QueryError("field", f"takes at most {MAX_FIELDS} names")
     for field in fields:
-        if field not in FACETS and not (re.fullmatch(r"label\..{1,200}", field)):
-            raise QueryError("field", f"takes {', '.join(FACETS)} or label.NAME")
+        if wrong := FIELD.wrong(field):
+            raise QueryError("field", wrong)
     return fields
 
 
@@ -104,8 +106,8 @@ def _bucket(asked: list[str], query: Query) -> int:
         return max(shortest, _best(query))
     if len(asked) > 1:
         raise QueryError("bucket", "may be given once")
-    if not re.fullmatch(r"[0-9]{1,9}", asked[0]) or int(asked[0]) % _MINUTE or not int(asked[0]):
-        raise QueryError("bucket", "takes a number of seconds that makes whole minutes, such as 3600")
+    if wrong := BUCKET.wrong(asked[0]):
+        raise QueryError("bucket", wrong)
     if int(asked[0]) < shortest:
         raise QueryError("bucket", f"takes at least {shortest} seconds for this range of time")
     return int(asked[0])
