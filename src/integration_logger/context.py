@@ -5,6 +5,8 @@ Tasks and threads take it along (``contextvars.copy_context``).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final
 
@@ -22,3 +24,14 @@ attempts: ContextVar[Transaction | None] = ContextVar("integration_logger_attemp
 
 unrecorded: ContextVar[bool] = ContextVar("integration_logger_unrecorded", default=False)
 """True while the logger itself is at work: what it calls is not recorded, or that would never end."""
+
+
+@contextmanager
+def at_work() -> Iterator[None]:
+    """The logger itself is at work, or asks the host something for the log's sake."""
+    token = unrecorded.set(True)
+    try:
+        yield
+    finally:
+        with suppress(ValueError):  # ended from another context, as the garbage collector does
+            unrecorded.reset(token)

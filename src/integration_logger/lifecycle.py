@@ -17,6 +17,7 @@ import msgspec
 from msgspec.structs import replace
 
 from integration_logger import codec, options
+from integration_logger.context import at_work
 from integration_logger.forks import in_child, this_process
 from integration_logger.health import Health
 from integration_logger.ids import new_id
@@ -179,7 +180,7 @@ class Lifecycle:
 
     def _ship_here(self) -> None:
         """Ship what waits in memory, where there is no thread to do so."""
-        with suppress(Exception), self._lock:
+        with suppress(Exception), self._lock, at_work():
             while self._shipper.ship():
                 pass
 

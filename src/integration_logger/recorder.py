@@ -17,6 +17,7 @@ from msgspec.structs import force_setattr, replace
 
 from integration_logger import codec
 from integration_logger.capture import Capture, add_labels
+from integration_logger.context import at_work
 from integration_logger.entry import LABEL_COLUMNS, Entry
 from integration_logger.errors import ConfigurationError
 from integration_logger.forks import this_process
@@ -147,7 +148,8 @@ class Recorder:
 
     def _process(self, entry: Entry) -> Entry | None:
         for processor in self.processors:
-            processed = processor(entry)
+            with at_work():
+                processed = processor(entry)
             if processed is None:
                 return None
             entry = processed
@@ -162,11 +164,17 @@ class Recorder:
     def _put_labels(self, entry: Entry) -> None:
         try:
             more: dict[str, str | list[str]] = {}
-            add_labels(more, (self.labels() if callable(self.labels) else self.labels) or {})
+            add_labels(more, self._more_labels() or {})
         except Exception as error:  # without labels an entry is seen by fewer, never by more
             self.failed(error, "labels_failed")
         else:
             _fill_labels(entry, more)
+
+    def _more_labels(self) -> Mapping[str, object] | None:
+        if not callable(self.labels):
+            return self.labels
+        with at_work():
+            return self.labels()
 
     def after_response(self, parent: Capture, error: Exception) -> None:
         """Record what was raised after an answer was complete, as an entry of its own within that call."""

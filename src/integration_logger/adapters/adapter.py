@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from integration_logger.adapters.paths import PathFilter, Patterns
 from integration_logger.bodies import OVERLAP, Body, content_type
 from integration_logger.capture import add_labels
-from integration_logger.context import unrecorded
+from integration_logger.context import at_work
 from integration_logger.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -61,12 +61,10 @@ class Adapter:
     def labels_of(self, given: Any) -> dict[str, str | list[str]]:
         """Ask the host for the labels of a call, by what it was given for it."""
         labels: dict[str, str | list[str]] = {}
-        token = unrecorded.set(True)
         try:
-            add_labels(labels, self.labels(given) or {})  # type: ignore[misc]  # asked only where there are some
+            with at_work():
+                add_labels(labels, self.labels(given) or {})  # type: ignore[misc]  # asked only where there are some
         except Exception as error:  # without labels an entry is seen by fewer, never by more
             self.recorder.failed(error, "labels_failed")
             return {}
-        finally:
-            unrecorded.reset(token)
         return labels

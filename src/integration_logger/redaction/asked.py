@@ -9,6 +9,7 @@ from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
+from integration_logger.context import at_work
 from integration_logger.errors import ConfigurationError
 from integration_logger.redaction.known import checked
 
@@ -55,7 +56,8 @@ class Asked:
 
     def _renew(self) -> Rules:
         with self._asking:
-            values = frozenset(checked(self._ask()))
+            with at_work():
+                values = frozenset(checked(self._ask()))
             if self._rules is None or values != self._values:
                 self._rules, self._values = self._make(values | self._values), values
                 self._rules.prepare()

@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
+from integration_logger.context import at_work
+
 AFTER_FAILURE: Final = 1.0
 """Seconds until a step that raised is tried again."""
 
@@ -47,6 +49,10 @@ class Worker:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
+        with at_work():
+            self._work()
+
+    def _work(self) -> None:
         while not self._stopping:
             pause = self._attempt(self._step)
             if pause > 0:

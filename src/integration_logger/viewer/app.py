@@ -17,6 +17,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from integration_logger.context import at_work
 from integration_logger.errors import ConfigurationError, QueryError, ScopeError, StoreError
 from integration_logger.health import Health
 from integration_logger.integrations import Integrations
@@ -103,7 +104,8 @@ class Viewer:
         app = self._app
         if scope["path"] == scope.get("root_path"):  # as hosts ask that tell a place by its beginning
             app = RedirectResponse(scope["path"] + "/")
-        await app(scope, receive, _with_headers(send, self._headers))
+        with at_work():
+            await app(scope, receive, _with_headers(send, self._headers))
 
     def close(self) -> None:
         """End all live tails at once, so that they do not hold up the host's shutdown."""
