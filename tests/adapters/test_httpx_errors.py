@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
+import httpx2
 import pytest
 import trustme
 
@@ -91,14 +92,22 @@ def test_scenario_26_each_failure_is_an_entry(library: Library, failure: str, lo
     """The entry has class, phase and time; the exception is the one that the bare client raises."""
     make, name, error_type, phase, status_code = FAILURES[failure]
     raised = []
+    patience = 0.2 if "timeout" in failure else 20
     for install in (lambda client: client, log.httpx):
-        with make() as url, calling(install(library.make(timeout=0.2, follow_redirects=True))) as caller:
+        with make() as url, calling(install(library.make(timeout=patience, follow_redirects=True))) as caller:
             error = error_of(lambda url=url, caller=caller: caller.get(url))
             raised.append((type(error), str(error).partition(":")[0]))
     assert raised[0] == raised[1]
     assert raised[0][0].__name__ == name
-    (entry,) = log.entries
-    assert (entry.kind, entry.method, entry.status, entry.attempt) == ("outbound", "GET", "failed", 1)
+    *before, entry = log.entries
+    if failure == "not gzip" and library.module is httpx2:  # closes its stream before it says why
+        assert [(each.status_code, each.response and each.response.omitted) for each in before] == [
+            (200, "unparseable")
+        ]
+        status_code = None
+    else:
+        assert before == []
+    assert (entry.kind, entry.method, entry.status, entry.attempt) == ("outbound", "GET", "failed", 1 + len(before))
     assert (entry.error_type, entry.phase, entry.status_code) == (error_type, phase, status_code)
     assert entry.errors[0].partition(":")[0] == name
     assert entry.duration is not None
@@ -162,7 +171,7 @@ def test_a_cancelled_call_is_cancelled(log: RecordingLogger) -> None:
 @every_library
 def test_what_the_host_was_handling_is_not_the_cause(library: Library, log: RecordingLogger) -> None:
     """A call that is made because another one did not find its host is not blamed for that."""
-    with calling(log.httpx(library.make(timeout=0.2))) as caller:
+    with calling(log.httpx(library.make())) as caller:
         try:
             caller.get("http://nowhere.invalid/")
         except library.module.ConnectError:

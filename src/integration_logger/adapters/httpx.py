@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from weakref import WeakKeyDictionary
 
 import wrapt
 
 from integration_logger.adapters.adapter import Adapter, report
-from integration_logger.adapters.httpx_call import OutboundCall
+from integration_logger.adapters.httpx_call import Noted, OutboundCall, is_new
 from integration_logger.adapters.httpx_streams import Proxy
 from integration_logger.adapters.httpx_unsent import Unsent
 from integration_logger.adapters.paths import Patterns
@@ -28,6 +29,9 @@ RequestLabels = Callable[[Any], Mapping[str, object] | None]
 Undo = Callable[[], None]
 
 LIBRARIES: Final = ("httpx", "httpx2")
+
+_clients: Noted = WeakKeyDictionary()
+"""Which loggers are installed in a client."""
 
 
 class Outbound(Adapter):
@@ -79,7 +83,7 @@ class Outbound(Adapter):
         mounts = getattr(found, "_mounts", None)
         if not isinstance(mounts, dict) or not hasattr(found, "_transport"):
             raise ConfigurationError(f"httpx takes a client of httpx or httpx2, not {client!r}")
-        if self._is_in(found._transport):
+        if not is_new(found, _clients, self.recorder):
             return client
         found._transport = self.transport(found._transport)
         for pattern, transport in mounts.items():

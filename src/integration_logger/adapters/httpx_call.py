@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
@@ -43,19 +44,24 @@ class Mark:
         """What was put into the headers."""
 
 
-_remembered: WeakKeyDictionary[BaseException, list[Recorder]] = WeakKeyDictionary()
-"""Which loggers have an error in an entry already: it passes several places on its way to the host."""
+Noted = WeakKeyDictionary[Any, list["Recorder"]]
+"""Which loggers have noted a thing already."""
+
+_errors: Noted = WeakKeyDictionary()
 
 
-def remember(error: BaseException, recorder: Recorder) -> bool:
-    """Note that an error of a client is in an entry; return whether that is new."""
-    if not httpx_errors.of_the_client(error):
-        return True
-    known = _remembered.setdefault(error, [])
+def is_new(thing: Any, noted: Noted, recorder: Recorder) -> bool:
+    """Note a thing; return whether this logger had not done so before."""
+    known = noted.setdefault(thing, [])
     if recorder in known:
         return False
     known.append(recorder)
     return True
+
+
+def remember(error: BaseException, recorder: Recorder) -> bool:
+    """Note that an error is in an entry, as it passes several places on its way; return whether that is new."""
+    return not httpx_errors.of_the_client(error) or is_new(error, _errors, recorder)
 
 
 def mark_of(request: Any, recorder: Recorder) -> Mark | None:
@@ -190,7 +196,8 @@ class OutboundCall:
                 self._answered(response)
         except Exception as error:
             report(self.outbound.recorder, error)
-            self._record()
+            if self.open:
+                self._end(self._put_back)
 
     def _answered(self, response: Any) -> None:
         capture = self.capture
@@ -218,8 +225,7 @@ class OutboundCall:
         at_hand = _is_at_hand(type(response.stream))
         self.capture.response_body = body = self.outbound.body(kind, coding if at_hand else None)
         body.feed(b"".join(response.stream) if at_hand else response.content)
-        body.ended = True
-        self._record()
+        self._end(self._complete)
 
     def received(self, part: bytes) -> None:
         """Note a part of the answer's body."""
@@ -229,27 +235,29 @@ class OutboundCall:
     def ended(self) -> None:
         """Note that the answer is complete: the entry is written before its reader knows."""
         if self.open:
-            self.capture.response_body.ended = True  # type: ignore[union-attr]
-            self._record()
+            self._end(self._complete)
 
     def broke(self, error: BaseException) -> None:
         """Note what ended the answer before its end; the caller raises it on."""
         if self.open:
-            self._fail(error, "receive")
-            self._record()
+            self._end(self._fail, error, "receive")
 
     def closed(self) -> None:
         """Note that nobody reads on."""
-        if not self.open:
-            return
-        body, error = self.capture.response_body, sys.exception()
+        if self.open:
+            self._end(self._left, sys.exception())
+
+    def _complete(self) -> None:
+        self.capture.response_body.ended = True  # type: ignore[union-attr]  # it has been seen
+
+    def _left(self, error: BaseException | None) -> None:
+        body = self.capture.response_body
         if body is not None:
             body.ended = 0 <= self.remaining <= body.size
             if body.size == 0 and not body.ended:
                 body.omitted, body.size = "unread", max(self.remaining, 0)
         if error is not None and error is not self.handling and httpx_errors.of_the_client(error):
             self._fail(error, "receive")
-        self._record()
 
     # --- the end --------------------------------------------------------------------------------------
 
@@ -257,15 +265,12 @@ class OutboundCall:
         """Note what the transport raised; the caller raises it on."""
         try:
             self._put_back()
-            if self.open:
-                body = self.capture.request_body
-                self._fail(error, "wait" if body is None or body.ended or not body.size else "send")
+            remember(error, self.outbound.recorder)
         except Exception as problem:
             report(self.outbound.recorder, problem)
         if self.open:
-            self._record()
-        else:
-            remember(error, self.outbound.recorder)
+            body = self.capture.request_body
+            self._end(self._fail, error, "wait" if body is None or body.ended or not body.size else "send")
 
     def _put_back(self) -> None:
         """Undo what this attempt has put into the request."""
@@ -281,6 +286,17 @@ class OutboundCall:
             capture.fail(kind, error, phase=where or phase)
         else:
             capture.fail("cancelled", f"{type(error).__name__} while the call was under way", phase=phase)
+
+    def _end(self, note: Callable[..., None], *what: Any) -> None:
+        """Note how it ended, and write the entry."""
+        try:
+            note(*what)
+        except Exception as problem:
+            report(self.outbound.recorder, problem)
+        try:
+            self._record()
+        except Exception as problem:
+            report(self.outbound.recorder, problem)
 
     def _record(self) -> None:
         """Write the entry, and let go of what a context that outlives the call would hold."""

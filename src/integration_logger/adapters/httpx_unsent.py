@@ -54,9 +54,9 @@ class Unsent:
             raise
 
     def _no_url(self, error: Exception, started: float, method: Any = None, url: Any = None, **more: object) -> None:
-        if not httpx_errors.of_the_client(error):
-            return
         try:
+            if not httpx_errors.of_the_client(error):
+                return
             text = str(url)
             if not unrecorded.get() and self.outbound.wanted(text.partition("://")[2]):
                 self._record(error, started, Mark(self.outbound.recorder, None), str(method).upper(), text, None)
@@ -64,9 +64,9 @@ class Unsent:
             report(self.outbound.recorder, problem)
 
     def _not_sent(self, error: Exception, started: float, request: Any, *args: object, **more: object) -> None:
-        if not httpx_errors.of_the_client(error):
-            return
         try:
+            if not httpx_errors.of_the_client(error):
+                return
             request = getattr(error, "_request", None) or request
             if not unrecorded.get() and self.outbound.wants(request.url):
                 mark = mark_of(request, self.outbound.recorder) or Mark(self.outbound.recorder, None)
