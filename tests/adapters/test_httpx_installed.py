@@ -120,9 +120,8 @@ def test_scenario_30_installed_twice_records_once(library: Library, twice: str, 
         log.httpx(client)
     if twice in ("client", "all"):
         log.httpx(client)
-    undo += [
-        log.instrument_httpx() for _ in range(2 if twice == "process twice" else twice in ("client and process", "all"))
-    ]
+    processes = {"process twice": 2, "client and process": 1, "all": 1}.get(twice, 0)
+    undo = [log.instrument_httpx() for _ in range(processes)]
     try:
         with calling(client) as caller:
             caller.get("http://a.example/")
