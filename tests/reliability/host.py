@@ -25,6 +25,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 from integration_logger import ALL, IntegrationLogger, Principal
 
@@ -83,7 +84,9 @@ def wsgi() -> Any:
     log = make_logger(os.environ[FOLDER])
     shop = Flask("shop")
     shop.add_url_rule("/echo", view_func=echo_wsgi, methods=["POST"])
-    shop.wsgi_app = log.wsgi(shop.wsgi_app, labels=labels_wsgi)  # type: ignore[method-assign]
+    logs = log.viewer_wsgi(authorize=everybody)
+    mounted = DispatcherMiddleware(shop.wsgi_app, {"/logs": logs, "/a/b/logs": logs})
+    shop.wsgi_app = log.wsgi(mounted, labels=labels_wsgi)  # type: ignore[method-assign]
     if FIRST in os.environ:
         shop.test_client().post("/echo", headers={"x-request-id": os.environ[FIRST]})
     return shop

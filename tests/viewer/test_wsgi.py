@@ -25,7 +25,7 @@ from integration_logger import ALL, IntegrationLogger, Principal, local_only
 from integration_logger.errors import ConfigurationError
 from integration_logger.stores.memory import MemoryStore
 from integration_logger.testing import recording
-from integration_logger.viewer import Viewer, WSGIViewer
+from integration_logger.viewer import Viewer, WSGIViewer, poller
 from integration_logger.viewer import loop as loop_module
 from tests.deadlines import eventually
 from tests.viewer.server import OWNER, new_entry, viewer
@@ -323,6 +323,15 @@ def test_a_tail_stays_within_its_filters_and_scope(store: MemoryStore) -> None:
     assert events(text) == ["entry", "inflight"]
     assert "globex" not in text
     assert call(app, "/api/stream?tenant=globex")[0][:3] == "403"
+
+
+def test_a_reader_whom_another_worker_has_shown_more(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has seen what this process has not looked at yet gets nothing again."""
+    monkeypatch.setattr(poller, "POLL", 60.0)
+    app = WSGIViewer(viewer(store))
+    call(app, "/api/stream")
+    store.write([new_entry() for _ in range(3)])
+    assert events(call(app, "/api/stream", HTTP_LAST_EVENT_ID="2")[2].decode()) == ["entry", "inflight"]
 
 
 # --- threads and forks --------------------------------------------------------------------------------

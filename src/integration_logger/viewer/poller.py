@@ -91,15 +91,15 @@ class Poller:
         """True where the window is older than ``POLL``."""
         return time.monotonic() - self._looked_at >= POLL
 
-    def look(self, *, wait: bool = False) -> None:
+    def look(self, *, wait: bool = False, reach: int = 0) -> None:
         """Bring the window up to date; while another reader is at it, wait for that or do nothing.
 
-        Raises ``StoreError``.
+        A window that ends before ``reach`` is out of date: another process has shown more. Raises ``StoreError``.
         """
         if not self._lock.acquire(blocking=wait):
             return
         try:
-            if self.is_due:
+            if self.is_due or self.window.high < reach:
                 self._look()
         finally:
             self._lock.release()

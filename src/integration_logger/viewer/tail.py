@@ -68,13 +68,13 @@ class Tail:
 
     async def _start(self, query: Query, last_event_id: str | None) -> int:
         position = _read_position(last_event_id) if last_event_id else query.cursor
-        await in_thread(self._look_at_once)
+        await in_thread(self._look_at_once, position or 0)
         newest = self._poller.window.high
         # A reader that is ahead of the log comes from another one: the store was begun anew.
         return newest if position is None or position > newest else position
 
-    def _look_at_once(self) -> None:
-        self._poller.look(wait=True)
+    def _look_at_once(self, reach: int) -> None:
+        self._poller.look(wait=True, reach=reach)
 
     async def _events(self, query: Query, position: int, sees_detail: SeesDetail) -> AsyncGenerator[bytes]:
         ends_at, spoke_at = time.monotonic() + LIFETIME, time.monotonic()
