@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import re
@@ -44,7 +45,7 @@ def test_python_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.Monke
             exec(compile(code, str(page), "exec"), namespace)
             loggers += [value for value in namespace.values() if isinstance(value, IntegrationLogger)]
         for name, value in namespace.items():
-            if name.startswith("test_"):
+            if name.startswith("test_") and not inspect.signature(value).parameters:  # fixtures are pytest's
                 value()
     finally:
         for logger in loggers:
