@@ -11,7 +11,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
 from integration_logger.adapters.decorators import decorated
-from integration_logger.capture import OPENTELEMETRY, Capture, Detached, trace_id
+from integration_logger.capture import OPENTELEMETRY, Capture, Detached, own, trace_id
 from integration_logger.context import current
 from integration_logger.entry import Kind
 from integration_logger.errors import ConfigurationError
@@ -35,10 +35,8 @@ class SpanCapture(Capture):
         super().__init__(kind)
         self.recorder = recorder
         self.process = getpid()
-        self.outer = parent = current.get()
-        while parent is not None and parent.recorder is not recorder:
-            parent = parent.outer
-        if parent is not None:
+        self.outer = around = current.get()
+        if (parent := own(around, recorder)) is not None:
             self.inherit(parent)
         if OPENTELEMETRY in sys.modules:
             self.trace_id = trace_id(None) or self.trace_id
