@@ -48,7 +48,7 @@ def filters_of(field: str, value: str) -> list[tuple[str, str]]:
 
 
 def _duration(value: str) -> tuple[str, str]:
-    match = re.fullmatch(r"([<>])=?(\d{1,9}(?:\.\d{1,9})?)(ms|s|m)?", value)
+    match = re.fullmatch(r"([<>])=?(\d{1,9}(?:\.\d{1,9})?)(ms|s|m)?", value, re.ASCII)
     if not match:
         raise QueryError("duration", "takes a bound such as >1s or <250ms")
     unit = {"ms": 0.001, "s": 1.0, "m": 60.0, None: 1.0}[match[3]]

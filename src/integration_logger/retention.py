@@ -130,7 +130,7 @@ def read_period(value: Period) -> timedelta:
     if isinstance(value, timedelta):
         period = value
     else:
-        match = re.fullmatch(r"\s*(\d{1,6}(?:\.\d{1,3})?)\s*(second|minute|hour|day|week)s?\s*", str(value))
+        match = re.fullmatch(r"\s*(\d{1,6}(?:\.\d{1,3})?)\s*(second|minute|hour|day|week)s?\s*", str(value), re.ASCII)
         if not match:
             raise ConfigurationError(f"a period is a timedelta or words such as '30 days', not {value!r}")
         period = timedelta(seconds=float(match[1]) * _UNITS[match[2]])

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from integration_logger.entry import Entry
 from integration_logger.errors import CodecError, ConfigurationError, StoreError
 from integration_logger.query import EVERYTHING, Query
-from integration_logger.stores.sql import SQLStore, blocks, rows, schema, search
+from integration_logger.stores.sql import SQLStore, blocks, rows, schema, search, sqlite
 from tests.factories import make_entry
 
 
@@ -225,3 +225,31 @@ def test_an_own_id_is_recognised_in_its_one_spelling() -> None:
     assert rows.own_id("transaction_id", id.upper()) is None
     assert rows.own_id("trace_id", id) is None
     assert rows.own_id("trace_id", "x") is None
+
+
+def test_figures_end_within_their_time(store: SQLStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counting that runs out of time has looked at the newest stretch at least, and says that it is not complete."""
+    fill(store, 2 * blocks.BLOCK + 10, host="a.example", url="https://a.example/needle", labels={"plan": "free"})
+    for pairs in ([("host", "a.example")], [("q", "needle")], [("label.plan", "free")]):
+        query = Query.parse(pairs, EVERYTHING)
+        for complete, seconds in ((True, 3600), (False, -1.0)):
+            monkeypatch.setattr(search, "SECONDS", seconds)
+            stats, facets = store.stats(query, 3600), store.facets(query, ["host", "label.plan"])
+            counted = sum(bucket.success + bucket.error for bucket in stats.buckets)
+            assert (stats.complete, facets.complete) == (complete, complete)
+            assert (counted == 2 * blocks.BLOCK + 10) is complete
+            assert counted > 0
+            assert facets.covered > 0
+            assert stats.p50 is not None
+
+
+def test_reading_has_an_end(store: SQLStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A transaction that reads for too long is broken off; the connection serves the next one."""
+    endless = text("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n")
+    monkeypatch.setattr(sqlite, "READ", 0.05)
+    for _ in range(2):
+        with pytest.raises(StoreError), store._database.read() as connection:
+            connection.execute(endless).all()
+    monkeypatch.setattr(sqlite, "READ", 30.0)
+    fill(store, 3)
+    assert len(store.search(Query(scope=EVERYTHING)).entries) == 3

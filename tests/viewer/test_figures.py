@@ -78,6 +78,7 @@ def test_stats_count_by_stretch_of_time(store: MemoryStore, api: Client) -> None
         "p50": 0.2,
         "p95": 6.1,
         "p99": 6.1,
+        "complete": True,
     }
 
 

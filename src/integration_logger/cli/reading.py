@@ -41,7 +41,7 @@ def opened(url: str) -> Iterator[Store]:
 
 def read_query(text: str, since: str) -> Query:
     """Return what the filters on the command line ask for; ``since`` is a time or an age such as ``15m``."""
-    if age := re.fullmatch(r"(\d{1,6})([smhd])", since):
+    if age := re.fullmatch(r"(\d{1,6})([smhd])", since, re.ASCII):
         unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}[age[2]]
         since = (datetime.now(UTC) - timedelta(**{unit: int(age[1])})).isoformat()
     return Query.parse([("q", text), ("since", since)], EVERYTHING)

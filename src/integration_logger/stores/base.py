@@ -56,6 +56,8 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds, over the newest 10,000 matches, as the other two."""
     p95: float | None = None
     p99: float | None = None
+    complete: bool = True
+    """False where the count ran out of its time: then it begins with the newest matches and lacks older ones."""
 
 
 class Facets(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,7 +68,7 @@ class Facets(msgspec.Struct, frozen=True, kw_only=True):
     covered: int
     """Entries that were looked at."""
     complete: bool
-    """False where older matches exist that were not looked at."""
+    """False where older matches may exist that were not looked at."""
 
 
 class Purged(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,7 +136,10 @@ class Store(Protocol):
         ...
 
     def stats(self, query: Query, bucket: float) -> Stats:
-        """Count what matches by stretches of ``bucket`` seconds (whole minutes) since 1970; cursor and limit aside."""
+        """Count what matches by stretches of ``bucket`` seconds (whole minutes) since 1970; cursor and limit aside.
+
+        Bounded in time, like ``facets``: see ``Stats.complete``.
+        """
         ...
 
     def facets(self, query: Query, fields: Sequence[str]) -> Facets:

@@ -131,7 +131,7 @@ class MemoryStore:
         found = self._newest(query)
         tallies = (Tally(e.started_at.timestamp(), e.outcome, status_class(e.status_code)) for e in found)
         durations = [e.duration for e in found[:EXAMINED] if e.duration is not None]
-        return Stats(buckets=buckets(tallies, bucket), **percentiles(durations))
+        return Stats(buckets=buckets(tallies, bucket), complete=True, **percentiles(durations))
 
     def facets(self, query: Query, fields: Sequence[str]) -> Facets:
         found = self._newest(query)

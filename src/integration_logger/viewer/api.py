@@ -60,6 +60,7 @@ class Api:
             "in_flight": _items(page.in_flight, principal),
             "next_cursor": page.next_cursor,
             "has_more": page.has_more,
+            "partial": page.has_more and len(page.entries) < query.limit,
         })  # fmt: skip
 
     def entry(self, request: Request, principal: Principal) -> Response:
@@ -105,8 +106,9 @@ class Api:
         query = Query.parse(request.query_params.multi_items(), principal.scope)
         position = request.headers.get("last-event-id")
         # in a WSGI host a stream would keep one of few workers for itself
-        answer = self._tail.poll if "wsgi.environ" in request.scope else self._tail.follow
-        return await answer(query, position, principal.sees_detail)
+        if "wsgi.environ" in request.scope:
+            return await self._tail.poll(query, position, principal.sees_detail)
+        return await self._tail.follow(query, position, principal.sees_detail, principal.name)
 
     def meta(self, request: Request, principal: Principal) -> Response:
         """What this log browser is, who reads, and what can be asked."""

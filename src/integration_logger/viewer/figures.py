@@ -64,6 +64,7 @@ class Figures:
             "p50": found.p50,
             "p95": found.p95,
             "p99": found.p99,
+            "complete": found.complete,
         })  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Awaitable, Callable
+from math import ceil, inf
 from typing import cast
 
 from starlette.exceptions import HTTPException
@@ -13,12 +14,14 @@ from starlette.responses import Response
 
 from integration_logger.errors import StoreError
 from integration_logger.stores.base import Store
+from integration_logger.viewer import limits
 from integration_logger.viewer.access import Authorize, EnabledFor, Principal, ask, identify
 from integration_logger.viewer.csrf import FIELD, HEADER, Tokens, is_of_this_site, needs_token
+from integration_logger.viewer.limits import WORDS
 from integration_logger.viewer.render import Renderer
 from integration_logger.viewer.routes import Route
 from integration_logger.viewer.submitted import read_submitted, submitted
-from integration_logger.viewer.threads import in_thread
+from integration_logger.viewer.threads import ANSWER, in_thread
 
 _logger = logging.getLogger("integration_logger")
 _READING = frozenset(("GET", "HEAD"))
@@ -44,6 +47,7 @@ class Gate:
         self._enabled_for = enabled_for
         self._render = render
         self._tokens = Tokens(store)
+        self._limits = limits.Tokens()
 
     def guard(self, route: Route) -> Callable[[Request], Awaitable[Response]]:
         """Return what answers requests for a route."""
@@ -77,6 +81,8 @@ class Gate:
 
     async def _admit(self, request: Request, route: Route, principal: Principal) -> Response:
         _refuse_beyond(route, principal)
+        if refusal := self._too_much(request, route, principal):
+            return refusal
         if request.method not in _READING:
             await read_submitted(request)
             if not await in_thread(self._is_readers_own, request, principal):
@@ -84,7 +90,17 @@ class Gate:
         if inspect.iscoroutinefunction(route.endpoint):
             await in_thread(self._open_store)
             return cast(Response, await route.endpoint(request, principal))
-        return await in_thread(self._answer, route, request, principal)
+        # what changes something is waited for: nobody shall be told that it failed, and it is done after all
+        seconds = ANSWER if request.method in _READING else inf
+        return await in_thread(self._answer, route, request, principal, seconds=seconds)
+
+    def _too_much(self, request: Request, route: Route, principal: Principal) -> Response | None:
+        cost = route.costs + (WORDS if request.query_params.get("q") else 0)
+        if not cost or not (wait := self._limits.take((principal.name, principal.role), cost)):
+            return None
+        response = self._render.problem(request, 429, "too_many_requests")
+        response.headers["retry-after"] = str(ceil(wait))
+        return response
 
     def _answer(self, route: Route, request: Request, principal: Principal) -> Response:
         if route.needs_store:

@@ -31,6 +31,11 @@ PROBLEMS = {
     ),
     "method_not_allowed": ("That is not possible here", "This address does not take such a request."),
     "bad_parameter": ("This filter does not work", "Correct it in the search box, or clear all filters."),
+    "too_many_requests": (
+        "That was too much at once",
+        "The log answers a few such questions a second for each reader, so that it does not hold up the application. "
+        "Try again in a moment.",
+    ),
     "store_unavailable": (
         "The log cannot be read right now",
         "Its store did not answer. The application itself goes on, and what it logs meanwhile waits in its spool. "

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from integration_logger.viewer.access import Principal
+from integration_logger.viewer.limits import CHANGE, FIGURES
 
 if TYPE_CHECKING:
     from integration_logger.viewer.api import Api
@@ -37,6 +38,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     """Whatever is not ``GET`` changes something, and must come from a page or program of the reader's own."""
     limited: bool = True
     """Readers limited to some tenants or applications may use it, too."""
+    costs: float = 0
+    """Tokens of the reader's that a request takes, see ``viewer.limits``."""
     needs_store: bool = True
     """False for what is asked above all when the store is away."""
 
@@ -57,13 +60,13 @@ def routes(
         Route(path="/api/entries/{id}/response", endpoint=api.response_body, needs="detail"),
         Route(path="/api/entries/{id}/curl", endpoint=api.curl, needs="detail"),
         Route(path="/api/entries/{id}/related", endpoint=api.related),
-        Route(path="/api/entries/{id}/export.{format}", endpoint=exports.entry, needs="export"),
-        Route(path="/api/export.{format}", endpoint=exports.matches, needs="export"),
-        Route(path="/api/facets", endpoint=figures.facets),
-        Route(path="/api/stats", endpoint=figures.stats),
+        Route(path="/api/entries/{id}/export.{format}", endpoint=exports.entry, needs="export", costs=FIGURES),
+        Route(path="/api/export.{format}", endpoint=exports.matches, needs="export", costs=CHANGE),
+        Route(path="/api/facets", endpoint=figures.facets, costs=FIGURES),
+        Route(path="/api/stats", endpoint=figures.stats, costs=FIGURES),
         Route(path="/api/runs", endpoint=api.runs),
-        Route(path="/api/erase", endpoint=changes.erase, needs="erase", methods=("POST",)),
-        Route(path="/api/purge", endpoint=changes.purge, needs="purge", methods=("POST",), limited=False),
+        Route(path="/api/erase", endpoint=changes.erase, needs="erase", methods=("POST",), costs=CHANGE),
+        Route(path="/api/purge", endpoint=changes.purge, needs="purge", methods=("POST",), limited=False, costs=CHANGE),
         Route(path="/api/integrations", endpoint=integrations.api),
         Route(path="/api/stream", endpoint=api.stream),
         Route(path="/api/meta", endpoint=api.meta, needs_store=False),

@@ -7,6 +7,7 @@ or long it was away, catches up from the store; so nothing is queued for anybody
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, suppress
 
@@ -29,6 +30,12 @@ LIFETIME = 10.0
 """Seconds until a stream ends and its reader is authorised anew; also the longest that it holds up a shutdown."""
 POLL_AGAIN = 1000
 """Milliseconds after which a reader who polls comes back."""
+POLL_LATER = 5000
+"""The same for readers who poll because too many streams are open."""
+MOST_STREAMS = 200
+"""Streams that a process keeps open."""
+MOST_OF_READER = 20
+"""Those of one reader."""
 HEARTBEAT = 5.0
 """Seconds of silence after which proxies and readers are told that the stream lives."""
 
@@ -43,21 +50,42 @@ class Tail:
         self._store = store
         self._poller = Poller(store)
         self._closed = False
+        self._open: Counter[str] = Counter()
 
     def close(self) -> None:
         """End all streams at their next breath."""
         self._closed = True
 
-    async def follow(self, query: Query, last_event_id: str | None, sees_detail: SeesDetail) -> Response:
-        """Answer with what is stored from now on, or since the entry that the reader saw last."""
-        start = await self._start(query, last_event_id)
-        return EventStream(self._events(msgspec.structs.replace(query, cursor=None), start, sees_detail))
+    async def follow(
+        self, query: Query, last_event_id: str | None, sees_detail: SeesDetail, reader: str = ""
+    ) -> Response:
+        """Answer with what is stored from now on, or since the entry that the reader saw last.
 
-    async def poll(self, query: Query, last_event_id: str | None, sees_detail: SeesDetail) -> Response:
+        While too many streams are open, a new one ends at once, and its reader comes back later.
+        """
+        if self._open.total() >= MOST_STREAMS or self._open[reader] >= MOST_OF_READER:
+            return await self.poll(query, last_event_id, sees_detail, again=POLL_LATER)
+        start = await self._start(query, last_event_id)
+        events = self._events(msgspec.structs.replace(query, cursor=None), start, sees_detail)
+        return EventStream(self._counted(events, reader))
+
+    async def _counted(self, events: AsyncGenerator[bytes], reader: str) -> AsyncGenerator[bytes]:
+        self._open[reader] += 1
+        try:
+            async with aclosing(events):
+                async for event in events:
+                    yield event
+        finally:
+            self._open[reader] -= 1
+            self._open += Counter()  # forgets who has none
+
+    async def poll(
+        self, query: Query, last_event_id: str | None, sees_detail: SeesDetail, again: int = POLL_AGAIN
+    ) -> Response:
         """Answer with what is there already; the reader comes back after a second for what comes next."""
         position = await self._start(query, last_event_id)
         query = msgspec.structs.replace(query, cursor=None)
-        chunks = [b"retry: %d\n\n" % POLL_AGAIN]
+        chunks = [b"retry: %d\n\n" % again]
         for _ in range(PAGES):
             position, news = await self._news(query, position, sees_detail)
             chunks.append(news)

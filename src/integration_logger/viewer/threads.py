@@ -2,15 +2,42 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from math import inf
 from typing import TypeVar
 
-from anyio import CapacityLimiter, to_thread
+from anyio import CapacityLimiter, move_on_after, to_thread
 from anyio.lowlevel import RunVar
+
+from integration_logger.errors import StoreError
 
 T = TypeVar("T")
 
 THREADS = 4
+ANSWER = 30.0
+"""Seconds that a reader waits for an answer; a store that needs longer is taken for one that is away."""
+
+
+class _Crew:
+    """The threads of one event loop, those included that nobody waits for any more."""
+
+    def __init__(self, most: int) -> None:
+        self.limiter = CapacityLimiter(most)
+        self._most = 2 * most
+        self._lock = threading.Lock()
+        self._busy = 0
+
+    def run(self, function: Callable[..., T], *args: object) -> T:
+        with self._lock:
+            if self._busy >= self._most:
+                raise StoreError(f"{self._busy} earlier questions have no answer yet")
+            self._busy += 1
+        try:
+            return function(*args)
+        finally:
+            with self._lock:
+                self._busy -= 1
 
 
 class Threads:
@@ -19,16 +46,23 @@ class Threads:
     def __init__(self, name: str, most: int, *, abandon: bool = True) -> None:
         self._most = most
         self._abandon = abandon
-        self._limiter: RunVar[CapacityLimiter] = RunVar(f"integration_logger_{name}_threads")
+        self._crew: RunVar[_Crew] = RunVar(f"integration_logger_{name}_threads")
 
-    async def __call__(self, function: Callable[..., T], *args: object) -> T:
-        """Run a blocking function in one of them."""
+    async def __call__(self, function: Callable[..., T], *args: object, seconds: float = inf) -> T:
+        """Run a blocking function in one of them.
+
+        Raises ``StoreError`` where it has not answered within ``seconds``, or too many others have not.
+        """
         try:
-            limiter = self._limiter.get()
+            crew = self._crew.get()
         except LookupError:
-            limiter = CapacityLimiter(self._most)
-            self._limiter.set(limiter)
-        return await to_thread.run_sync(function, *args, limiter=limiter, abandon_on_cancel=self._abandon)
+            crew = _Crew(self._most)
+            self._crew.set(crew)
+        with move_on_after(seconds):
+            return await to_thread.run_sync(
+                crew.run, function, *args, limiter=crew.limiter, abandon_on_cancel=self._abandon
+            )
+        raise StoreError(f"no answer within {seconds:g} s")
 
 
 in_thread = Threads("viewer", THREADS)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from integration_logger.stores.base import Bucket, Store
+from integration_logger.stores.base import Bucket, Stats, Store
 from integration_logger.viewer.figures import bucket_seconds
 from integration_logger.viewer.params import PageState
 
@@ -37,6 +36,8 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True):
     till: datetime
     total: int
     failed: int
+    complete: bool
+    """False where counting stopped after a while, and older entries are not in it."""
 
 
 def timeline(store: Store, state: PageState, now: datetime) -> Timeline | None:
@@ -48,16 +49,17 @@ def timeline(store: Store, state: PageState, now: datetime) -> Timeline | None:
     if query.since is None or query.since >= till:
         return None
     seconds = bucket_seconds(query.since, till)
-    buckets = store.stats(query, seconds).buckets
-    first = min((b.start for b in buckets if b.success or b.error), default=None)
-    if first and state.range != "custom" and (till - first) * 4 < till - query.since:
+    stats = store.stats(query, seconds)
+    first = min((b.start for b in stats.buckets if b.success or b.error), default=None)
+    if first and stats.complete and state.range != "custom" and (till - first) * 4 < till - query.since:
         query = msgspec.structs.replace(query, since=first)
         seconds = bucket_seconds(first, till)
-        buckets = store.stats(query, seconds).buckets
-    return _timeline(state, buckets, seconds, query.since or till, till)
+        stats = store.stats(query, seconds)
+    return _timeline(state, stats, seconds, query.since or till, till)
 
 
-def _timeline(state: PageState, buckets: Sequence[Bucket], seconds: int, since: datetime, till: datetime) -> Timeline:
+def _timeline(state: PageState, stats: Stats, seconds: int, since: datetime, till: datetime) -> Timeline:
+    buckets = stats.buckets
     first = int(since.timestamp() // seconds) * seconds
     count = max(1, int(-(-(till.timestamp() - first) // seconds)))
     highest = max([b.success + b.error for b in buckets], default=0) or 1
@@ -67,6 +69,7 @@ def _timeline(state: PageState, buckets: Sequence[Bucket], seconds: int, since: 
         till=till,
         total=sum(b.success + b.error for b in buckets),
         failed=sum(b.error for b in buckets),
+        complete=stats.complete,
     )
 
 

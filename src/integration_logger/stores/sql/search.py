@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, Final
 
@@ -18,7 +18,24 @@ from integration_logger.stores.sql.rows import from_row
 from integration_logger.stores.sql.schema import entries, in_flight
 from integration_logger.stores.sql.where import is_exact, where
 
-SECONDS: Final = 1.0  # that one page may search; what was found by then is returned
+SECONDS: Final = 1.0  # that one page may search, or one figure be counted; what was found by then is returned
+
+
+class Budget:
+    """Time to look at one stretch after the other, the first in any case."""
+
+    def __init__(self, seconds: float) -> None:
+        self._ends_at = time.monotonic() + seconds
+        self.spent = False
+        """There was no time for another stretch."""
+
+    def within(self, found: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+        """Yield stretches as long as there is time."""
+        for place, stretch in enumerate(found):
+            if place and time.monotonic() > self._ends_at:
+                self.spent = True
+                return
+            yield stretch
 
 
 def page(connection: Connection, query: Query, last_seq: int) -> Page:
@@ -55,12 +72,13 @@ def collect(
 
 
 def stretches(
-    connection: Connection, query: Query, last_seq: int, limit: int | None = None
+    connection: Connection, query: Query, last_seq: int, limit: int | None = None, *, budget: Budget | None = None
 ) -> Iterator[tuple[list[Entry], int]]:
     """Yield the matches of one stretch of ``seq`` after the other, up to ``limit`` and one of each, and its end."""
     statement, exact = _statement(query, limit), is_exact(query)
     most = None if limit is None else limit + 1
-    for low, high in ranges(connection, query, last_seq):
+    possible = ranges(connection, query, last_seq)
+    for low, high in budget.within(possible) if budget else possible:
         with connection.execute(statement, {"low": low, "high": high}) as rows:
             read = map(from_row, rows)
             found = [*islice(read if exact else filter(query.matches, read), most)]

@@ -23,6 +23,8 @@ from integration_logger.stores.sql.forks import ForkGate
 from integration_logger.stores.sql.schema import entries, metadata
 
 BUSY: Final = 10.0  # seconds to wait for another writer
+READ: Final = 30.0  # for all that one transaction reads
+_STEPS: Final = 50_000  # of the database's machine between two looks at the clock: about a millisecond
 _SHRINK_PAGES: Final = 250  # given back in one transaction, so that writers wait for milliseconds only
 _GAP: Final = 0.03  # seconds between two transactions of maintenance: longer than who waits for a lock sleeps
 _CHECKPOINT_EVERY: Final = 4  # such transactions: each time costs the next one, whoever begins it, a sync
@@ -99,8 +101,8 @@ class SQLite:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A transaction that sees the database as it is now, and waits for nobody."""
-        with self._gate, _translated(), self._engine.begin() as connection:
+        """A transaction that sees the database as it is now, waits for nobody, and ends within a time."""
+        with self._gate, _translated(), self._engine.begin() as connection, _bounded(_driver(connection)):
             yield connection
 
     @contextmanager
@@ -217,6 +219,16 @@ def read_path(url: str) -> Path:
 
 def _driver(connection: Connection) -> sqlite3.Connection:
     return cast(sqlite3.Connection, connection.connection.driver_connection)
+
+
+@contextmanager
+def _bounded(driver: sqlite3.Connection) -> Iterator[None]:
+    ends_at = time.monotonic() + READ
+    driver.set_progress_handler(lambda: time.monotonic() > ends_at, _STEPS)
+    try:
+        yield
+    finally:
+        driver.set_progress_handler(None, _STEPS)
 
 
 def _free_pages(driver: sqlite3.Connection) -> int:

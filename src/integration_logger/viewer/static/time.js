@@ -43,6 +43,8 @@ export function growOlder(root = document) {
   for (const element of root.querySelectorAll("time.age")) {
     const text = age(Date.parse(element.dateTime), now);
     if (element.textContent !== text) element.textContent = text;
+    const ago = element.nextElementSibling;
+    if (ago?.classList.contains("ago")) ago.hidden = text === "now";
   }
 }
 
