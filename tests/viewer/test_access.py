@@ -269,7 +269,7 @@ def test_the_token_lets_in_once_and_becomes_a_cookie() -> None:
     assert "printed at the start" in browser.get("/").text
     response = browser.get(f"/?token={access.token}&outcome=error")
     assert response.status_code == 303
-    assert response.headers["location"] == "http://localhost:8000/?outcome=error"
+    assert response.headers["location"] == "./?outcome=error"
     cookie = response.headers["set-cookie"]
     assert "HttpOnly" in cookie
     assert "SameSite=strict" in cookie
@@ -296,6 +296,14 @@ def test_a_rebound_name_or_a_proxy_is_not_this_machine(headers: dict[str, str]) 
     assert browser.get("/").status_code == 200
     assert browser.get("/", headers=headers).status_code == 401
     assert browser.get("/?token=right", headers=headers).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "localhost:1", "127.0.0.1:8000", "[::1]:8000", "LOCALHOST", "a.localhost"]
+)
+def test_this_machine_has_many_names(host: str) -> None:
+    app = Viewer(MemoryStore(), authorize=local_only("right"))
+    assert Client(app).get("/?token=right", headers={"host": host}).status_code == 303
 
 
 def test_another_machine_is_not_this_machine() -> None:

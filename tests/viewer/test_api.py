@@ -148,7 +148,7 @@ def test_gives_bodies_as_files_that_nothing_runs(
     assert response.content == body
     assert response.headers["content-type"] == served_as
     assert response.headers["content-disposition"] == f'attachment; filename="{entry.id}-response.{suffix}"'
-    assert response.headers["content-security-policy"] == "sandbox"
+    assert response.headers["content-security-policy"] == "default-src 'none'; sandbox"
     assert response.headers["x-content-type-options"] == "nosniff"
 
 
@@ -259,7 +259,7 @@ def test_tells_the_host_before_each_request() -> None:
 def test_answers_carry_headers_that_keep_them_to_their_reader(api: Client) -> None:
     for path in ("/", "/api/entries", "/api/nothing"):
         headers = api.get(path).headers
-        assert headers["cache-control"] == "no-store"
+        assert headers["cache-control"] == "private, no-store"
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["referrer-policy"] == "no-referrer"
         assert headers["content-security-policy"].startswith("default-src 'none'; script-src 'self'; style-src 'self'")

@@ -81,7 +81,7 @@ def test_is_a_file_that_nothing_keeps_or_runs(store: MemoryStore, api: Client, f
     headers = api.get(f"/api/export.{format}").headers
     assert headers["content-disposition"].startswith('attachment; filename="integration-log-2')
     assert headers["content-disposition"].endswith(f'Z.{format}"')
-    assert headers["cache-control"] == "no-store"
+    assert headers["cache-control"] == "private, no-store"
     assert headers["x-content-type-options"] == "nosniff"
 
 

@@ -83,7 +83,7 @@ def test_new_entries_come_with_their_seq_and_the_shape_of_the_list(store: Counti
     response = Client(viewer(store)).get("/api/stream", timeout=30)
     thread.join()
     assert response.headers["content-type"].startswith("text/event-stream")
-    assert response.headers["cache-control"] == "no-cache"
+    assert response.headers["cache-control"] == "private, no-store"
     assert response.headers["x-accel-buffering"] == "no"
     assert response.text.startswith("retry: 500\n\n")
     (found,) = [(id, data) for event, id, data in events(response.text) if event == "entry"]

@@ -177,7 +177,7 @@ def _file(entry: Entry, half: str, message: Half | None) -> Response:
         headers={
             "content-type": media_type,
             "content-disposition": f'attachment; filename="{_name(entry.id)}-{half}.{suffix}"',
-            "content-security-policy": "sandbox",
+            "content-security-policy": "default-src 'none'; sandbox",
         },
     )
 

@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -35,7 +35,7 @@ from integration_logger.viewer.gate import Gate
 from integration_logger.viewer.health import Watch
 from integration_logger.viewer.integrations import IntegrationPages
 from integration_logger.viewer.pages import Pages
-from integration_logger.viewer.render import Renderer
+from integration_logger.viewer.render import Renderer, here
 from integration_logger.viewer.routes import routes
 from integration_logger.viewer.tail import Tail
 
@@ -103,7 +103,7 @@ class Viewer:
             self._on_request()
         app = self._app
         if scope["path"] == scope.get("root_path"):  # as hosts ask that tell a place by its beginning
-            app = RedirectResponse(scope["path"] + "/")
+            app = here(scope, "/")
         with at_work():
             await app(scope, receive, _with_headers(send, self._headers))
 
@@ -198,7 +198,7 @@ def _security_headers(frame_ancestors: str) -> dict[str, str]:
         "x-content-type-options": "nosniff",
         "referrer-policy": "no-referrer",
         "cross-origin-resource-policy": "same-origin",
-        "cache-control": "no-store",
+        "cache-control": "private, no-store",
     }
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from ipaddress import ip_address
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from integration_logger.query import ALL
 from integration_logger.viewer.access import Principal
+from integration_logger.viewer.render import here
 
 
 class LocalOnly:
@@ -33,7 +35,7 @@ class LocalOnly:
         """Turn a right ``?token=`` into a cookie and lead to the same address without it; None for all else."""
         if not (is_local(request) and self._knows(request.query_params.get("token"))):
             return None
-        response = RedirectResponse(str(request.url.remove_query_params("token")), status_code=303)
+        response = here(request.scope, query=request.url.remove_query_params("token").query, status=303)
         response.set_cookie(_cookie(request), self.token, httponly=True, samesite="strict", path=_path(request))
         return response
 
@@ -53,6 +55,7 @@ def _path(request: Request) -> str:
     return request.scope.get("root_path") or "/"
 
 
+_HOST = re.compile(r"(?:\[([0-9a-fA-F:.]+)\]|([\w.-]+))(?::[0-9]+)?", re.ASCII)
 _FORWARDING = frozenset(("forwarded", "via", "x-real-ip", "true-client-ip", "cf-connecting-ip"))
 
 
@@ -63,8 +66,15 @@ def is_local(request: Request) -> bool:
         not forwarded
         and request.client is not None
         and _is_loopback(request.client.host)
-        and _is_loopback(request.url.hostname or "")
+        and _is_loopback(_host(request))
     )
+
+
+def _host(request: Request) -> str:
+    """Return the name that was asked for, as it was sent; none where there are several, or it is no name."""
+    sent = request.headers.getlist("host")
+    match = _HOST.fullmatch(sent[0]) if len(sent) == 1 else None
+    return (match[1] or match[2]).lower() if match else ""
 
 
 def _is_loopback(host: str) -> bool:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import Scope
 
 from integration_logger import codec
@@ -96,6 +97,16 @@ def route_path(scope: Scope) -> str:
     """Return the path below the viewer's own mount point, whatever prefix stands before it."""
     root, path = str(scope.get("root_path", "")), str(scope["path"])
     return path[len(root) :] if root and path.startswith(f"{root}/") else path
+
+
+def here(scope: Scope, ending: str = "", query: str | None = None, status: int = 307) -> Response:
+    """Lead to the address that was asked for, with something at its end, or with another query.
+
+    It is named by its last part alone: a whole address could be made to name another host.
+    """
+    last = quote(str(scope["path"]).rpartition("/")[2])
+    asked = scope["query_string"].decode("latin-1") if query is None else query
+    return RedirectResponse(f"./{last}{ending}" + (f"?{asked}" if asked else ""), status)
 
 
 def is_api(request: Request) -> bool:

@@ -92,7 +92,7 @@ class Tail:
             if position >= self._poller.window.high:
                 break
         chunks += _open_calls(query, self._poller.in_flight, sees_detail), _here(position)
-        return Response(b"".join(chunks), media_type="text/event-stream", headers={"cache-control": "no-cache"})
+        return Response(b"".join(chunks), media_type="text/event-stream")
 
     async def _start(self, query: Query, last_event_id: str | None) -> int:
         position = _read_position(last_event_id) if last_event_id else query.cursor
@@ -171,7 +171,7 @@ class EventStream(Response):
     media_type = "text/event-stream"
 
     def __init__(self, events: AsyncGenerator[bytes]) -> None:
-        super().__init__(headers={"cache-control": "no-cache", "x-accel-buffering": "no"})
+        super().__init__(headers={"x-accel-buffering": "no"})
         del self.headers["content-length"]
         self._events = events
 
