@@ -77,7 +77,7 @@ def test_without_the_right_credentials_every_route_is_shut(why: str) -> None:
     headers = {} if authorization is None else {"authorization": authorization}
     for name in ROUTES:
         method, path = name.split(" ")
-        answer = client.send(method, path.format(id=entries[0].id), headers=headers)
+        answer = client.send(method, path.format(id=entries[0].id, format="csv"), headers=headers)
         assert answer.status_code == 401, name
         assert not marks(f"{answer.text}{answer.headers}")
     assert client.get("/static/app.js").status_code == 200
@@ -175,7 +175,7 @@ def test_every_answer_carries_what_protects_its_reader() -> None:
     store, entries = build()
     host = Client(Starlette(routes=[Mount("/logs", viewer(store))]))
     paths = [
-        name.split(" ")[1].format(id=entries[0].id)
+        name.split(" ")[1].format(id=entries[0].id, format="csv")
         for name in ROUTES
         if name.startswith("GET") and "stream" not in name
     ]

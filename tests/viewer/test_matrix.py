@@ -32,6 +32,7 @@ class Asked(NamedTuple):
     what it ``erases``, or would as ``erasable``."""
     send: dict[str, Any] | None = None
     status: int = 200
+    format: str = "csv"
 
 
 class Row(NamedTuple):
@@ -64,6 +65,21 @@ ROUTES: dict[str, Row] = {
     "GET /api/entries/{id}/request": Row("detail", (Asked("", "one"),)),
     "GET /api/entries/{id}/response": Row("detail", (Asked("", "one"),)),
     "GET /api/entries/{id}/curl": Row("detail", (Asked("", "one"),)),
+    "GET /api/entries/{id}/export.{format}": Row(
+        "export",
+        tuple(Asked("", "call" if format == "har" else "one", format=format) for format in ("csv", "ndjson", "har")),
+    ),
+    "GET /api/export.{format}": Row(
+        "export",
+        (
+            Asked("", "ended"),
+            Asked("", "ended", format="ndjson"),
+            Asked("", "ended", format="har"),
+            Asked("kind=audit", "audit"),
+            Asked("columns=id&columns=nothing", status=400),
+        ),
+    ),
+    "GET /runs": Row("view", (Asked("range=all", "runs"),)),
     "GET /api/entries/{id}/related": Row("view", (Asked("", "all"),)),
     "GET /api/facets": Row("view", (Asked(FIELDS, "ended"), Asked("field=tenant&kind=audit"))),
     "GET /api/stats": Row("view", (Asked("", "counts"),)),
@@ -238,7 +254,7 @@ async def ask(reader: Reader) -> AsyncIterator[Cell]:
             transport = httpx.ASGITransport(viewer(store, reader.principal))
             async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as client:
                 for entry in entries if "{id}" in path + asked.query else entries[:1]:
-                    address = f"{path}?{asked.query}".rstrip("?").format(id=entry.id)
+                    address = f"{path}?{asked.query}".rstrip("?").format(id=entry.id, format=asked.format)
                     answer = await client.request(method, address, json=asked.send)
                     left = {mark_of(e) for e in entries if store.get(e.id, query.EVERYTHING)}
                     status = expected(reader, row, path, entry)
@@ -275,7 +291,7 @@ def test_a_foreign_entry_looks_like_none_at_all(name: str) -> None:
     foreign = next(entry for entry in entries if entry.tenant == "globex")
     client = Client(viewer(store, Principal("bo", role="owner", tenants=["acme"])))
     method, path = name.split(" ")
-    one, other = (client.send(method, path.format(id=id)) for id in (foreign.id, new_id()))
+    one, other = (client.send(method, path.format(id=id, format="csv")) for id in (foreign.id, new_id()))
     assert one.status_code == other.status_code == 404
     assert (one.text, [*one.headers.items()]) == (other.text, [*other.headers.items()])
 
@@ -289,6 +305,6 @@ def test_another_method_opens_nothing(name: str) -> None:
     for method in {"POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"} - {
         n.split(" ")[0] for n in ROUTES if n.endswith(f" {path}")
     }:
-        answer = client.send(method, path.format(id=entries[0].id))
+        answer = client.send(method, path.format(id=entries[0].id, format="csv"))
         assert answer.status_code == 405
         assert not marks(answer.text)
