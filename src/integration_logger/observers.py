@@ -263,7 +263,11 @@ class Follower:
             noted = msgspec.json.encode(place)
             if not self._store.state.put(self._key, noted, expected=ABSENT):
                 raise StoreError("another process has begun")
-        return msgspec.json.decode(noted, type=Place), noted
+            return place, noted
+        place = msgspec.json.decode(noted, type=Place)
+        if self._seen is None and place.seq > _newest(self._store):  # the store was begun anew
+            place = Place(0)
+        return place, noted
 
     def _note(self, place: Place, noted: bytes) -> tuple[Place, bytes]:
         new = msgspec.json.encode(place)

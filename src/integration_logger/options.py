@@ -194,7 +194,7 @@ def read_callback(callback: Any, name: str | None) -> tuple[str, Any]:
     if not callable(callback) or iscoroutinefunction(callback):
         raise ConfigurationError(f"on_run_finished takes a function that is not async, not {callback!r}")
     known = getattr(callback, "__qualname__", None)
-    if name is None and (known is None or "<" in known):
+    if name is None and (known is None or "<lambda>" in known):
         raise ConfigurationError("on_run_finished needs name= for a function without a name of its own")
     name = f"{callback.__module__}.{known}" if name is None else name
     if not isinstance(name, str) or not 0 < len(name) <= _LONGEST_NAME:
