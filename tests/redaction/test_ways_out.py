@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from msgspec.structs import replace
 from starlette.requests import Request
 
 from integration_logger import ALL, IntegrationLogger, Principal, codec
@@ -16,6 +17,7 @@ from integration_logger.cli import terminal
 from integration_logger.curl import curl
 from integration_logger.entry import Entry
 from integration_logger.query import EVERYTHING, Query
+from integration_logger.stores.integration_health import observe_entries
 from integration_logger.viewer import tail
 from integration_logger.viewer.audit import Audit
 from tests.cli.commands import run
@@ -106,6 +108,20 @@ def test_pages(browser: Client, entries: list[Entry]) -> None:
     for entry in entries[::7]:
         for path in ("/entries/{}", "/api/entries/{}", "/api/entries/{}/curl", "/api/entries/{}/request"):
             assert_none(browser.get(path.format(entry.id)).content, path)
+
+
+def test_integrations(log: IntegrationLogger, browser: Client, entries: list[Entry]) -> None:
+    """What is counted of integrations, in the store, on the page and as JSON; also of names that hold a secret."""
+    failed = {"kind": "outbound", "status": "failed", "error_type": "exception", "tenant": None}
+    observe_entries(log.store.state, [replace(e, integration=f"i{n}", **failed) for n, e in enumerate(entries)])
+    rows = log.store.state.list("")
+    assert len(rows) > 1
+    for key, value in rows.items():
+        assert_none(key.encode() + value, "state")
+    shown = browser.get("/api/integrations")
+    assert sum(bool(item["last_error"]) for item in shown.json()["items"]) > 20
+    assert_none(shown.content, "/api/integrations")
+    assert_none(browser.get("/integrations").content, "/integrations")
 
 
 def test_stream(log: IntegrationLogger, monkeypatch: pytest.MonkeyPatch) -> None:

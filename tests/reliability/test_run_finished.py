@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
+from integration_logger.stores import open_store
 from tests.deadlines import eventually
 from tests.reliability.processes import PYTHON, ended
 
@@ -43,6 +45,7 @@ def test_a_thousand_runs_over_four_processes_and_two_restarts(tmp_path: Path) ->
         living.append(start(RUNS // 2 + RUNS - begun))
         all.append(living[-1])
         eventually(lambda: len(lines()) == PROCESSES * RUNS + RUNS // 2, 60)
+        eventually(lambda: noted(tmp_path) >= len(lines()))  # killed before that, it has another one tell the last run
         second = teller()
         assert second is not first
         second.kill()
@@ -57,6 +60,13 @@ def test_a_thousand_runs_over_four_processes_and_two_restarts(tmp_path: Path) ->
     assert len(recorded) == 1000
     assert sorted(id for id, _ in lines()) == recorded
     assert len({pid for _, pid in lines()}) >= 3
+
+
+def noted(folder: Path) -> int:
+    """Return up to which entry the observer has noted that all was told; there is nothing but runs."""
+    with closing(open_store(f"sqlite:///{folder}/log.db")) as store:
+        found = store.state.get("observer/run-finished/trigger")
+    return 0 if found is None else int(json.loads(found)["seq"])
 
 
 _OUTPUTS: dict[int, list[str]] = {}

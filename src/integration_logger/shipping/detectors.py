@@ -6,6 +6,7 @@ is data, even if it is data about errors. Only whole bodies of up to ``LARGEST``
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Callable, Collection, Iterator, Mapping
 from itertools import islice
 from typing import Any, Final, NamedTuple
@@ -65,7 +66,8 @@ class Detectors:
         return entry if found is None else _told(entry, *found)
 
     def _find(self, entry: Entry, response: Message, body: bytes) -> tuple[str, Finding] | None:
-        first = body[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
+        body = body.removeprefix(codecs.BOM_UTF8)
+        first = body[:64].lstrip(b" \t\r\n")[:1]
         if first == b"<":
             text = fault(body) if self._soap and b"Fault" in body else None
             return None if text is None else (SOAP, Finding((text,)))
