@@ -8,7 +8,7 @@ import pytest
 from starlette.requests import Request
 
 from integration_logger import IntegrationLogger
-from integration_logger.entry import Entry
+from integration_logger.entry import Entry, Message
 from integration_logger.errors import ConfigurationError
 from integration_logger.query import ALL
 from integration_logger.stores.memory import MemoryStore
@@ -310,3 +310,14 @@ def test_another_machine_is_not_this_machine() -> None:
     app = Viewer(MemoryStore(), authorize=local_only("right"))
     browser = Client(app, peer="192.0.2.7")
     assert browser.get("/?token=right").status_code == 401
+
+
+def test_what_an_answer_says_of_a_failure_is_of_its_body() -> None:
+    """The sentence that the pane takes from the body of a refusal is for readers who may see bodies."""
+    said = Message(body=b'{"message": "card of Eve declined"}', content_type="application/json", size=35)
+    store = MemoryStore()
+    store.write([entry := new_entry(kind="outbound", status="failed", status_code=402, errors=(), response=said)])
+    for path in (f"/entries/{entry.id}", f"/?range=all&entry={entry.id}", f"/?range=all&part=pane&entry={entry.id}"):
+        assert "card of Eve" in Client(viewer(store)).get(path).text
+        metadata = Principal("bo", role="x", tenants=ALL, permissions=["view"])
+        assert "card of Eve" not in Client(viewer(store, metadata)).get(path).text

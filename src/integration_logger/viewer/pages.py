@@ -154,10 +154,11 @@ class Pages:
     ) -> dict[str, Any]:
         if detail := principal.sees_detail(entry):
             self._audit.look("view", request, principal, entry)
+        entry = entry if detail else without_detail(entry)
         family = tree(self._store, entry, principal.scope)
         falling = waterfall(family, datetime.now(UTC)) if len(family.nodes) > 1 else None
         shown: Pane = pane(entry, tab, detail=detail, base=base, link=link, waterfall=falling)
-        return {"entry": entry if detail else without_detail(entry), "pane": shown}
+        return {"entry": entry, "pane": shown}
 
     def _around(self, request: Request, principal: Principal, state: PageState) -> Response:
         """The filters with their counts, and the timeline: what a list need not wait for."""
