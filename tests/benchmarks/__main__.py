@@ -13,7 +13,19 @@ from pathlib import Path
 
 from tests.benchmarks.harness import Options, machine
 
-NAMES = ("overhead", "serving", "shipping", "store", "live", "memory", "redaction", "purging", "runs", "profile")
+NAMES = (
+    "overhead",
+    "outbound",
+    "serving",
+    "shipping",
+    "store",
+    "live",
+    "memory",
+    "redaction",
+    "purging",
+    "runs",
+    "profile",
+)
 PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "performance.md"
 
 

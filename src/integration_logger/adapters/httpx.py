@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 from weakref import WeakKeyDictionary
@@ -88,9 +89,7 @@ class Outbound(Adapter):
         found._transport = self.transport(found._transport)
         for pattern, transport in mounts.items():
             mounts[pattern] = transport and self.transport(transport)
-        unsent = Unsent(self)
-        found.send = wrapt.FunctionWrapper(found.send, unsent.sender(found.send))
-        found.build_request = wrapt.FunctionWrapper(found.build_request, unsent.build)
+        Unsent(self).install(found)
         return client
 
     def instrument(self) -> Undo:
@@ -107,17 +106,16 @@ class Outbound(Adapter):
 
     def _instrument(self, library: Any) -> list[Undo]:
         unsent = Unsent(self)
-        undo = [_patch(library.Client, "build_request", unsent.build)]
-        for client, through in ((library.Client, self._through), (library.AsyncClient, self._through_async)):
-            undo.append(_patch(client, "_send_single_request", through))
-            undo.append(_patch(client, "send", unsent.sender(client.send)))
-        return undo
+        return [
+            _patch(library.Client, "build_request", unsent.build),
+            _patch(library.Client, "send", unsent.send),
+            _patch(library.Client, "_send_single_request", partial(self._through, pass_through)),
+            _patch(library.AsyncClient, "send", unsent.send_async),
+            _patch(library.AsyncClient, "_send_single_request", partial(self._through, pass_through_async)),
+        ]
 
-    def _through(self, send: Any, client: object, args: Any, given: Any) -> Any:
-        return pass_through(self, send, *args, **given)
-
-    async def _through_async(self, send: Any, client: object, args: Any, given: Any) -> Any:
-        return await pass_through_async(self, send, *args, **given)
+    def _through(self, way: Callable[..., Any], send: Callable[[Any], Any], args: Any, given: Any) -> Any:
+        return way(self, send, *args, **given)
 
 
 class Transport(Proxy):
@@ -188,15 +186,20 @@ def _libraries() -> list[Any]:
     return [*found.values()]
 
 
-def _patch(owner: type, name: str, wrapper: Callable[..., Any]) -> Undo:
+def _patch(owner: type, name: str, instead: Callable[[Any, Any, Any], Any]) -> Undo:
+    """Put a function around a method, which gets that and its arguments; return what takes it away again."""
     owner = next(each for each in owner.__mro__ if name in vars(each))
-    active = [True]
-    patched = wrapt.FunctionWrapper(vars(owner)[name], wrapper, enabled=lambda: bool(active))
+    original, active = vars(owner)[name], [True]
+
+    def wrapper(method: Any, client: object, args: Any, given: Any) -> Any:
+        return instead(method, args, given) if active else method(*args, **given)
+
+    patched = wrapt.FunctionWrapper(original, wrapper)
     setattr(owner, name, patched)
 
     def undo() -> None:
         active.clear()
         if vars(owner)[name] is patched:  # else somebody has wrapped it again: this one only looks away from now on
-            setattr(owner, name, patched.__wrapped__)
+            setattr(owner, name, original)
 
     return undo

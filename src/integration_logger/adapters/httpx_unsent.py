@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from datetime import timedelta
+from functools import wraps
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,26 @@ class Unsent:
     def __init__(self, outbound: Outbound) -> None:
         self.outbound = outbound
 
-    def build(self, build: Any, client: object, args: Any, given: Any) -> Any:
+    def install(self, client: Any) -> None:
+        """Look on at one client, in place."""
+        build, send = client.build_request, client.send
+
+        @wraps(build)
+        def build_request(*args: Any, **given: Any) -> Any:
+            return self.build(build, args, given)
+
+        @wraps(send)
+        def send_request(*args: Any, **given: Any) -> Any:
+            return self.send(send, args, given)
+
+        @wraps(send)
+        async def send_request_async(*args: Any, **given: Any) -> Any:
+            return await self.send_async(send, args, given)
+
+        client.build_request = build_request
+        client.send = send_request_async if inspect.iscoroutinefunction(send) else send_request
+
+    def build(self, build: Callable[..., Any], args: Any, given: Any) -> Any:
         """Build a request."""
         started = perf_counter()
         try:
@@ -33,11 +53,8 @@ class Unsent:
             self._no_url(error, started, *args, **given)
             raise
 
-    def sender(self, send: object) -> Callable[..., Any]:
-        """Return what sends a request in place of ``send``."""
-        return self._send_async if inspect.iscoroutinefunction(send) else self._send
-
-    def _send(self, send: Any, client: object, args: Any, given: Any) -> Any:
+    def send(self, send: Callable[..., Any], args: Any, given: Any) -> Any:
+        """Send a request."""
         started = perf_counter()
         try:
             return send(*args, **given)
@@ -45,7 +62,8 @@ class Unsent:
             self._not_sent(error, started, *args, **given)
             raise
 
-    async def _send_async(self, send: Any, client: object, args: Any, given: Any) -> Any:
+    async def send_async(self, send: Callable[..., Any], args: Any, given: Any) -> Any:
+        """Send a request where that is awaited."""
         started = perf_counter()
         try:
             return await send(*args, **given)
