@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tomllib
@@ -17,7 +18,8 @@ def run(folder: Path, text: str) -> str:
     """Run a test file in a process of its own; return what pytest says in the end."""
     (folder / "test_host.py").write_text(text)
     (folder / "pytest.ini").write_text("[pytest]\n")
-    done = subprocess.run([*PYTEST, "test_host.py"], cwd=folder, capture_output=True, text=True, check=False)
+    alone = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    done = subprocess.run([*PYTEST, "test_host.py"], cwd=folder, capture_output=True, text=True, check=False, env=alone)
     return done.stdout.strip().splitlines()[-1] + done.stderr
 
 

@@ -16,6 +16,7 @@ from tests.benchmarks.harness import Options, machine
 NAMES = (
     "overhead",
     "outbound",
+    "wsgi",
     "serving",
     "shipping",
     "store",

@@ -14,6 +14,7 @@ COMMAND = (sys.executable, "-m", "tests.benchmarks", "--quick")
     ("name", "words"),
     [
         ("overhead", ["Added to a request", "1 KiB", "credentials", "limit met", "CPU"]),
+        ("wsgi", ["Added to a WSGI request", "1 KiB", "credentials"]),
         ("shipping", ["From the spool into the store", "entries/s", "decode", "compress"]),
         ("memory", ["upload", "download", "limit met"]),
         ("serving", ["requests/s", "bare Starlette", "p99 ms", "Paced", "Sustained"]),

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 from integration_logger.adapters.inbound import full_url, quoted
 from integration_logger.entry import RawHeaders
@@ -13,18 +12,27 @@ Environ = dict[str, Any]
 
 def request_headers(environ: Environ) -> RawHeaders:
     """Return the headers by their names in lower case; a WSGI server has joined those that came several times."""
-    headers = [(_name(key), _bytes(value)) for key, value in environ.items() if key.startswith("HTTP_")]
-    headers += [(_name(key), _bytes(value)) for key in _BARE if (value := environ.get(key))]
+    headers, names = [], _names
+    for key in environ:
+        name = names[key] if key in names else _name(key)
+        if name is not None:
+            headers.append((name, environ[key].encode("latin-1", "replace")))
+    headers += [(name, _bytes(value)) for key, name in _BARE if (value := environ.get(key))]
     return headers
 
 
-_BARE = ("CONTENT_TYPE", "CONTENT_LENGTH")
+_BARE: Final = (("CONTENT_TYPE", b"content-type"), ("CONTENT_LENGTH", b"content-length"))
 """Headers that have no ``HTTP_`` before their name (PEP 3333)."""
+_names: dict[str, bytes | None] = {}
+"""Keys of an environ to names of headers, None for what is none: every call has the same few."""
+_MOST_NAMES: Final = 1024
 
 
-@lru_cache(maxsize=1024)
-def _name(key: str) -> bytes:
-    return _bytes(key.removeprefix("HTTP_").replace("_", "-").lower())
+def _name(key: str) -> bytes | None:
+    name = _bytes(key.removeprefix("HTTP_").replace("_", "-").lower()) if key.startswith("HTTP_") else None
+    if len(_names) < _MOST_NAMES:
+        _names[key] = name
+    return name
 
 
 def _bytes(text: str) -> bytes:
