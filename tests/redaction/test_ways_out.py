@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -21,7 +22,7 @@ from integration_logger.stores.integration_health import observe_entries
 from integration_logger.viewer import tail
 from integration_logger.viewer.audit import Audit
 from tests.cli.commands import run
-from tests.redaction.canaries import CANARIES, FRAGMENT, Canary
+from tests.redaction.canaries import CANARIES, FRAGMENT, Canary, Secret
 from tests.redaction.test_faults import Ready
 from tests.viewer.server import Client, new_entry, serving
 
@@ -53,13 +54,38 @@ def log(folder: Path) -> Iterator[IntegrationLogger]:
     with closing(made):
         for canary in RECORDED:
             made.recorder.record(Ready(_failed(canary)))
+        for secret in SAID:
+            _tell(made, secret)
         for path in folder.rglob("*.seg"):
             assert_none(path.read_bytes(), "spool")
         while made._shipper.ship():
             pass
         health = made.health()
-        assert (health.captured, health.redaction_failed, health.rejected) == (len(RECORDED), 0, 0)
+        assert (health.captured, health.failed, health.redaction_failed, health.rejected) == (TOLD, 0, 0, 0)
         yield made
+
+
+SAID = {canary.secret for canary in RECORDED if canary.secret.kind != "credential"}  # one in headers and user info only
+TOLD = len(RECORDED) + 3 * len(SAID)  # a run, a call and a script for each
+
+
+def _tell(log: IntegrationLogger, secret: Secret) -> None:
+    """Put a secret everywhere that a host can put something by its own hand."""
+    data, said = {secret.label: secret.value, "deep": [{secret.label: secret.value}]}, f"{secret.label}={secret.value}"
+    labels = {secret.label: secret.value, "category": said}
+    with log.run(said, job_id="7", log_type="pipeline", **labels) as run:
+        run.savepoint(initial=data, new=said)
+        run.error(said)
+        assert_none(codec.encode(log.recorder.so_far(run)), "in flight")
+        with log.call(
+            "C2E", operation=said, source_url=f"https://a.example/?{quote(secret.label)}={quote(secret.value)}"
+        ) as call:
+            call.request(data)
+            call.response(said, content_type="text/plain")
+            call.fail("validation", said)
+        with suppress(ValueError), log.script(said, variables=lambda: data) as script:
+            script.set(**{secret.label: secret.value, "note": said})
+            raise ValueError(said)
 
 
 def _failed(canary: Canary) -> Entry:
@@ -81,7 +107,7 @@ def browser(log: IntegrationLogger) -> Client:
 
 def test_everything_arrived(entries: list[Entry]) -> None:
     """What is not there proves nothing."""
-    assert len(entries) == len(RECORDED)
+    assert len(entries) == TOLD
     assert all(entry.redacted for entry in entries)
 
 
@@ -103,7 +129,15 @@ def test_entries(entries: list[Entry]) -> None:
 
 def test_pages(browser: Client, entries: list[Entry]) -> None:
     """List, pane and API, and the bodies as files."""
-    for path in ("/", "/?limit=200", "/api/entries?limit=500", "/api/facets"):
+    for path in (
+        "/",
+        "/?limit=200",
+        "/api/entries?limit=500",
+        "/api/facets",
+        "/runs",
+        "/runs?label.job_id=7",
+        "/api/runs",
+    ):
         assert_none(browser.get(path).content, path)
     for entry in entries[::7]:
         for path in ("/entries/{}", "/api/entries/{}", "/api/entries/{}/curl", "/api/entries/{}/request"):

@@ -56,6 +56,9 @@ LIST = (
 ROUTES: dict[str, Row] = {
     "GET /": Row("view", LIST),
     "GET /entries/{id}": Row("view", (Asked("", "one"), Asked("tab=request"), Asked("tab=response"))),
+    "GET /runs": Row(
+        "view", (Asked("range=all", "runs"), Asked("range=all&kind=inbound"), Asked("range=all&nothing=1", status=400))
+    ),
     "GET /integrations": Row("view", (Asked("", "ended"),)),
     "GET /health": Row("view", (Asked(),), limited=False),
     "GET /api/entries": Row(
