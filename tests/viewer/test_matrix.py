@@ -82,7 +82,6 @@ ROUTES: dict[str, Row] = {
             Asked("columns=id&columns=nothing", status=400),
         ),
     ),
-    "GET /runs": Row("view", (Asked("range=all", "runs"),)),
     "GET /api/entries/{id}/related": Row("view", (Asked("", "all"),)),
     "GET /api/facets": Row("view", (Asked(FIELDS, "ended"), Asked("field=tenant&kind=audit"))),
     "GET /api/stats": Row("view", (Asked("", "counts"),)),
