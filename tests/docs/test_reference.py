@@ -40,6 +40,7 @@ from integration_logger.stores.memory import MemoryStore
 from integration_logger.stores.state import State
 from integration_logger.testing import recording
 from integration_logger.viewer import Viewer
+from integration_logger.viewer.operations import describe
 from integration_logger.viewer.credentials import owner_of_all
 from integration_logger.viewer.render import PROBLEMS
 from tests.docs import pages
@@ -190,6 +191,19 @@ def test_every_route_is_documented() -> None:
     viewer: Any = Viewer(MemoryStore(), authorize=local_only())
     found = {getattr(route, "path", "").removesuffix("/static") or "/static" for route in viewer._app.routes}
     assert {p.replace("/static/{path}", "/static") for p in pages.listed(API, "Routes") if p.startswith("/")} == found
+
+
+def test_the_reference_says_what_the_description_of_the_api_says() -> None:
+    """Each operation of OpenAPI has its row with its permission, each of its parameters and statuses is explained."""
+    viewer = Viewer(MemoryStore(), authorize=local_only())
+    rows = {pages.codes(row[0])[0]: pages.codes(row[2]) for row in pages.rows(API, "Routes")}
+    text, statuses = pages.read(API), {row[1] for row in pages.rows(API, "Errors")}
+    for path, methods in describe(viewer.routes, "/")["paths"].items():
+        for operation in methods.values():
+            assert operation["x-permission"] in rows[path], path
+            names = {parameter["name"].removeprefix("not.") for parameter in operation.get("parameters", ())}
+            assert not [name for name in names if not re.search(rf"[`{{]{name}[`}}]", text)], path
+            assert {status for status in operation["responses"] if status not in statuses} <= {"200", "413", "415"}
 
 
 def test_every_filter_is_documented() -> None:

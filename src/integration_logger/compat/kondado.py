@@ -21,14 +21,14 @@ from starlette.types import Receive, Scope, Send
 
 from integration_logger.codec import to_json
 from integration_logger.compat.keys import KeyAndToken, key_and_token
+from integration_logger.compat.kondado_openapi import CLIENT, START, describe
 from integration_logger.compat.kondado_rows import model_row, pipeline_row
 from integration_logger.compat.rates import Rates
 from integration_logger.entry import Entry
 from integration_logger.errors import QueryError, ScopeError, StoreError
-from integration_logger.filters import MAX_VALUE, Condition
+from integration_logger.filters import Condition
 from integration_logger.query import Query
 from integration_logger.stores.base import Store
-from integration_logger.values import text, whole
 from integration_logger.viewer.access import Authorize, Principal, checked, identify
 from integration_logger.viewer.app import discard_captures
 from integration_logger.viewer.threads import in_thread
@@ -41,8 +41,6 @@ LIMITS: Final = ((1, 1.0), (20, 60.0))
 """Requests and the seconds they are counted in, for each address and for each reader."""
 
 _logger = logging.getLogger("integration_logger")
-START: Final = whole(-(2**63), 2**63 - 1, takes="a whole number")
-CLIENT: Final = text(MAX_VALUE)
 _CODES: Final = {
     400: "INVALID_PARAMETER", 401: "UNAUTHORIZED", 403: "FORBIDDEN", 404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED",
     429: "RATE_LIMIT_EXCEEDED", 500: "INTERNAL_ERROR", 503: "UNAVAILABLE",
@@ -97,6 +95,7 @@ class Kondado:
             "/model_logs": self.model_logs,
             "/pipelines/{id}/status": self.pipeline_status,
             "/models/{id}/status": self.model_status,
+            "/openapi.json": self.openapi,
         }
         handlers = {
             QueryError: self._bad_parameter,
@@ -141,6 +140,10 @@ class Kondado:
             "kubo_status_type": None,
         }
         return _json({"success": True, "data": {id: status}})
+
+    def openapi(self, request: Request, principal: Principal) -> Response:
+        """This API as OpenAPI 3.1."""
+        return _json(describe(request.scope.get("root_path") or "/", legacy_status=self._legacy_status))
 
     def _block(self, request: Request, principal: Principal, log_type: str, row: Row) -> Response:
         start = _start(request)

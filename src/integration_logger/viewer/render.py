@@ -111,7 +111,8 @@ def here(scope: Scope, ending: str = "", query: str | None = None, status: int =
 
 def is_api(request: Request) -> bool:
     """Tell whether the answer goes to a program."""
-    return route_path(request.scope).startswith("/api/")
+    path = route_path(request.scope)
+    return path.startswith("/api/") or path.endswith(".json")
 
 
 def json_response(data: object, status: int = 200) -> Response:

@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from integration_logger.viewer.access import Principal
 from integration_logger.viewer.limits import CHANGE, FIGURES
+from integration_logger.viewer.operations import served
 
 if TYPE_CHECKING:
     from integration_logger.viewer.api import Api
@@ -48,7 +49,7 @@ def routes(
     api: Api, figures: Figures, exports: Exports, pages: Pages, changes: Changes, integrations: IntegrationPages
 ) -> tuple[Route, ...]:
     """Return the table."""
-    return (
+    table: tuple[Route, ...] = (
         Route(path="/", endpoint=pages.calls),
         Route(path="/entries/{id}", endpoint=pages.entry),
         Route(path="/integrations", endpoint=integrations.page),
@@ -71,4 +72,6 @@ def routes(
         Route(path="/api/stream", endpoint=api.stream),
         Route(path="/api/meta", endpoint=api.meta, needs_store=False),
         Route(path="/api/health", endpoint=api.health, limited=False, needs_store=False),
+        Route(path="/openapi.json", endpoint=served(lambda: table), needs_store=False),
     )
+    return table

@@ -9,7 +9,7 @@ from integration_logger.curl import curl
 from integration_logger.entry import Entry
 from integration_logger.stores.base import without_detail
 
-_WHOLE_ONLY = ("request", "response", "variables", "traceback", "redacted", "bodies_expire_at")
+WHOLE_ONLY = ("request", "response", "variables", "traceback", "redacted", "bodies_expire_at")
 
 
 def list_item(entry: Entry, *, detail: bool) -> dict[str, Any]:
@@ -18,7 +18,7 @@ def list_item(entry: Entry, *, detail: bool) -> dict[str, Any]:
     ``detail`` tells whether its reader may see those where the entry is shown whole.
     """
     data = to_dict(entry)
-    for name in _WHOLE_ONLY:
+    for name in WHOLE_ONLY:
         del data[name]
     return data | {"detail_available": detail}
 
