@@ -99,6 +99,7 @@ ROUTES: dict[str, Row] = {
     "GET /api/stream": Row("view", (Asked("cursor=0", "all"), Asked("cursor=0&kind=audit", "audit"))),
     "GET /api/meta": Row("view", (Asked(),)),
     "GET /api/health": Row("view", (Asked(), Asked("format=prometheus")), limited=False),
+    "GET /openapi.json": Row("view", (Asked(),)),
 }
 
 EVERYTHING = ("view", "detail", "export", "reauthorize", "redeliver", "settings", "purge", "erase", "audit")

@@ -130,6 +130,6 @@ def _named(pattern: str | None) -> list[dict[str, Any]]:
         return []
     schema = {"type": "object", "propertyNames": {"pattern": pattern}, "additionalProperties": TEXT}
     return [{
-        "name": "labels", "in": "query", "required": False, "style": "form", "explode": True, "schema": schema,
+        "name": "label.NAME", "in": "query", "required": False, "style": "form", "explode": True, "schema": schema,
         "description": "Filters by labels: each property is a parameter of its own.",
     }]  # fmt: skip
