@@ -43,7 +43,7 @@ Item: Final = _shape("Item", {name: type for name, type in _ENTRY.items() if nam
 
 Entries: Final = _shape(
     "Entries",
-    {"items": list[Item], "in_flight": list[Item], "next_cursor": int | None, "has_more": bool},  # type: ignore[valid-type]
+    {"items": list[Item], "in_flight": list[Item], "next_cursor": int | None, "has_more": bool, "partial": bool},  # type: ignore[valid-type]
 )
 Kin: Final = _shape(
     "Related",
@@ -92,6 +92,7 @@ class Stats(Shape):
     p50: float | None
     p95: float | None
     p99: float | None
+    complete: bool
 
 
 class Taken(Shape, omit_defaults=True):
