@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from codecs import lookup
+from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
+from operator import attrgetter
 from typing import Any, Final
 from uuid import UUID
 
@@ -55,38 +58,47 @@ def to_json(value: object) -> bytes:
     return _json.encode(value)
 
 
-def to_dict(entry: Entry) -> dict[str, Any]:
-    """Return the entry as plain data under its public names, the derived ones included; bodies as text."""
-    data: dict[str, Any] = {name: getattr(entry, name) for name in _PLAIN}
+BodyText = Callable[[Message], dict[str, Any]]
+
+
+def to_dict(entry: Entry, body: BodyText | None = None) -> dict[str, Any]:
+    """Return the entry as plain data under its public names, the derived ones included; bodies as text.
+
+    ``body`` writes a body in another way.
+    """
+    data: dict[str, Any] = dict(zip(_PLAIN, _get_plain(entry), strict=True))
     data["started_at"] = timestamp(entry.started_at)
     for name in ("ended_at", "expires_at", "bodies_expire_at"):
         moment = getattr(entry, name)
         data[name] = None if moment is None else timestamp(moment)
     data["outcome"] = entry.outcome
     data["status_label"] = entry.status_label
-    data["request"] = message_to_dict(entry.request)
-    data["response"] = message_to_dict(entry.response)
+    data["request"] = message_to_dict(entry.request, body)
+    data["response"] = message_to_dict(entry.response, body)
     data["run"] = entry.run and {name: getattr(entry.run, name) for name in Run.__struct_fields__}
     return data
 
 
 _TIMES = ("started_at", "expires_at", "bodies_expire_at")
 _PLAIN: Final = tuple(f for f in Entry.__struct_fields__ if f not in (*_TIMES, "request", "response", "run"))
+_get_plain: Final = attrgetter(*_PLAIN)
 _MESSAGE: Final = ("headers", *Message.__struct_fields__[1:])
+_get_message: Final = attrgetter(*_MESSAGE)
 
 
-def message_to_dict(message: Message | None) -> dict[str, Any] | None:
+def message_to_dict(message: Message | None, body: BodyText | None = None) -> dict[str, Any] | None:
     """Return a Message as plain data with its body as text, or None for none."""
     if message is None:
         return None
-    data = {name: getattr(message, name) for name in _MESSAGE}
-    data["body"] = None if message.body is None else body_text(message)
+    data = dict(zip(_MESSAGE, _get_message(message), strict=True))
+    if message.body is not None:
+        data |= {"body": body_text(message)} if body is None else body(message)
     return data
 
 
 def timestamp(moment: datetime) -> str:
     """Return a UTC time as ISO 8601 with six decimals and ``Z``."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ") if moment.year >= 1000 else moment.isoformat()
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 _NO_CHARSETS: Final = frozenset(("idna", "punycode", "raw-unicode-escape", "unicode-escape", "undefined"))
@@ -94,6 +106,7 @@ _NO_CHARSETS: Final = frozenset(("idna", "punycode", "raw-unicode-escape", "unic
 _CHARSET = re.compile(r"""charset\s*=\s*["']?([\w.:+-]{1,40})""", re.IGNORECASE)
 
 
+@lru_cache(256)
 def charset(content_type: str | None) -> str:
     """Return the charset that a content type names, UTF-8 where it names none or one that Python does not know."""
     match = _CHARSET.search(content_type or "")

@@ -269,6 +269,35 @@ def test_streams_yield_whole_entries(store: Store) -> None:
     assert [entry.seq for entry in store.stream(Query(scope=EVERYTHING))] == [*range(260, 0, -1)]
 
 
+def test_batches_yield_the_same_some_at_a_time(store: Store) -> None:
+    """Whole, as lists have them, or as columns; none is left out where one batch ends and the next begins."""
+    write(store, 2100)
+    for query in (Query(scope=EVERYTHING, order="asc", cursor=10), Query(scope=EVERYTHING, limit=1)):
+        expected = [*store.stream(query)]
+        assert [entry for batch in store.batches(query) for entry in batch] == expected
+        listed = [entry for batch in store.batches(query, whole=False) for entry in batch]
+        assert listed == [without_payload(entry) for entry in expected]
+        columns = [row for batch in store.columns(query, ["id", "seq"]) for row in zip(*batch, strict=True)]
+        assert columns == [(entry.id, entry.seq) for entry in expected]
+
+
+def test_what_is_written_and_erased_meanwhile_confuses_no_stream(store: Store) -> None:
+    """Nothing is held open between two batches: others write, and a stream may stop after any."""
+    write(store, 1500)
+    batches = store.batches(Query(scope=EVERYTHING, order="asc"))
+    found = [*next(batches)]
+    store.erase(Query.parse([("cursor", "5"), ("kind", "inbound")], EVERYTHING))
+    write(store, 3)
+    for batch in batches:
+        found += batch
+    seqs = [entry.seq or 0 for entry in found]
+    assert seqs == sorted({*seqs})
+    unfinished = store.batches(Query(scope=EVERYTHING))
+    next(unfinished)
+    write(store, 1)
+    unfinished.close()  # type: ignore[attr-defined]
+
+
 # --- scopes -------------------------------------------------------------------------------------------
 
 

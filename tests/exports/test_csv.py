@@ -15,8 +15,8 @@ import pytest
 from integration_logger.entry import Entry, Message, Run
 from integration_logger.errors import QueryError
 from integration_logger.exports import CSV, export, export_one
+from integration_logger.exports.cells import safe_text
 from integration_logger.exports.columns import PRESETS, read_columns
-from integration_logger.exports.csv import safe_text
 from integration_logger.query import EVERYTHING, Query
 from integration_logger.stores.base import Store
 from integration_logger.stores.memory import MemoryStore

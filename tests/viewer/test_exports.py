@@ -5,20 +5,27 @@ from __future__ import annotations
 import csv
 import io
 import json
+import signal
+import threading
+import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 import zstandard
 
 from integration_logger import ALL, Principal
-from integration_logger.entry import Message
+from integration_logger.entry import Entry, Message
+from integration_logger.errors import StoreError
 from integration_logger.ids import new_id
 from integration_logger.query import EVERYTHING, Query
+from integration_logger.stores.columns import column
 from integration_logger.stores.memory import MemoryStore
 from integration_logger.testing import RecordingLogger, recording
+from tests.deadlines import eventually
 from tests.viewer.server import Client, new_entry, serving, viewer
 
 FORMATS = ("csv", "ndjson", "har")
@@ -205,6 +212,16 @@ def audited(log: RecordingLogger) -> list[tuple[str | None, str | None, dict[str
     return [(entry.operation, entry.url, entry.labels) for entry in found]
 
 
+def test_a_broken_export_is_audited_as_one(log: RecordingLogger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was sent until then is counted."""
+    monkeypatch.setattr(log.store, "columns", Endless(fails_after=5).columns)
+    ana = Principal("ana", role="owner", tenants=ALL)
+    with serving(log.viewer(authorize=lambda _: ana)) as address, pytest.raises(httpx.RemoteProtocolError):
+        httpx.get(f"{address}/api/export.csv")
+    ended, _, labels = eventually(lambda: audited(log)[1:])[0]
+    assert (ended, labels["entries"], labels["complete"]) == ("exported", "100", "false")
+
+
 def test_exports_are_audited(log: RecordingLogger) -> None:
     """At the beginning with the filters, at the end with the number of entries."""
     log.store.write([new_entry(method="GET"), new_entry(method="PUT")])
@@ -267,3 +284,95 @@ def test_a_head_request_reads_nothing(store: MemoryStore, api: Client) -> None:
     response = api.send("HEAD", "/api/export.csv")
     assert (response.status_code, response.content) == (200, b"")
     assert "attachment" in response.headers["content-disposition"]
+
+
+# --- exports that do not end as they should -------------------------------------------------------------
+
+
+class Endless(MemoryStore):
+    """A store whose matches have no end, or fail in the middle; it says when nobody reads it any more."""
+
+    def __init__(self, fails_after: int | None = None) -> None:
+        super().__init__()
+        self.closed = threading.Event()
+        self.fails_after = fails_after
+        self.given = 0
+
+    def batches(self, query: Query, *, whole: bool = True) -> Iterator[Sequence[Entry]]:
+        entry = msgspec.structs.replace(new_entry(), seq=7)
+        try:
+            while self.given != self.fails_after:
+                self.given += 1
+                time.sleep(0.001)
+                yield [entry] * 50 if self.fails_after is None or self.given < 3 else []
+            raise StoreError("gone")
+        finally:
+            self.closed.set()
+
+    def columns(self, query: Query, fields: Sequence[str]) -> Iterator[Sequence[Sequence[Any]]]:
+        for batch in self.batches(query):
+            yield [column(batch, field) for field in fields]
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_client_that_goes_away_ends_the_query(format: str) -> None:
+    """Within a second nobody reads the store any more."""
+    store = Endless()
+    with serving(viewer(store)) as address:
+        with httpx.stream("GET", f"{address}/api/export.{format}") as response:
+            pieces = response.iter_raw()
+            next(pieces)
+            assert not store.closed.is_set()
+        assert store.closed.wait(1.0)
+
+
+@pytest.mark.parametrize("coding", ["identity", "gzip", "zstd"])
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_broken_export_is_known_as_one(format: str, coding: str) -> None:
+    """By the connection, which ends too early, and by what stands in the file."""
+    store, pieces = Endless(fails_after=5), list[bytes]()
+    with (
+        serving(viewer(store)) as address,
+        httpx.stream("GET", f"{address}/api/export.{format}", headers={"accept-encoding": coding}) as response,
+        pytest.raises(httpx.RemoteProtocolError),
+    ):
+        pieces.extend(response.iter_raw())
+    data = b"".join(pieces)
+    text = (
+        zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(data) if coding == "gzip"
+        else zstandard.ZstdDecompressor().decompressobj().decompress(data) if coding == "zstd" else data
+    ).decode()  # fmt: skip
+    assert store.closed.is_set()
+    if format == "csv":
+        assert text.splitlines()[-1] == "# broken off after 100 entries"
+    elif format == "ndjson":
+        assert json.loads(text.splitlines()[-1]) == {"complete": False, "entries": 100}
+    else:
+        log = json.loads(text)["log"]
+        assert (log["_complete"], log["_entries"], len(log["entries"])) == (False, 100, 100)
+
+
+def test_a_server_that_ends_is_not_held_up() -> None:
+    """The export is broken off and says so; uvicorn would wait for it for ever."""
+    store = Endless()
+    with serving(viewer(store)) as address, httpx.stream("GET", f"{address}/api/export.ndjson") as response:
+        pieces = response.iter_raw()
+        next(pieces)
+        handler = signal.getsignal(signal.SIGTERM)
+        signal.signal(signal.SIGTERM, Asked().handle)
+        try:
+            with pytest.raises(httpx.RemoteProtocolError):
+                list(pieces)
+        finally:
+            signal.signal(signal.SIGTERM, handler)
+    assert store.closed.is_set()
+
+
+class Asked:
+    """A server that was asked to end."""
+
+    should_exit = True
+
+    def handle(self, *_: object) -> None:
+        """Does nothing."""

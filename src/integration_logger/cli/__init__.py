@@ -19,6 +19,7 @@ from integration_logger.cli.reading import follow, opened, read_query
 from integration_logger.curl import curl
 from integration_logger.entry import Entry
 from integration_logger.errors import ConfigurationError, IntegrationLoggerError, QueryError
+from integration_logger.exports import SUFFIXES
 from integration_logger.query import EVERYTHING, MAX_LIMIT
 from integration_logger.retention import read_size
 
@@ -174,6 +175,27 @@ def tail(store: str, query: str, since: str, lines: int) -> None:
     with opened(store) as log:
         for entry in follow(log, asked, lines):
             click.echo(terminal.row(entry))
+
+
+@main.command()
+@store_argument
+@query_options
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="File; standard output if none.")
+@click.option("--format", type=click.Choice(SUFFIXES), help="As the name of the file says, else ndjson.")
+@click.option("--columns", help="Of CSV: standard, all, rook, or names divided by commas.")
+@click.option("--bom", is_flag=True, help="Have Excel read a CSV file as UTF-8.")
+@click.option("--order", type=click.Choice(("asc", "desc")), default="asc", show_default=True, help="By seq.")
+@click.option("--resume", is_flag=True, help="Go on with a file that was broken off.")
+def export(output: Path | None, resume: bool, format: str | None, **asked: Any) -> None:
+    """Write what the filters find to a file."""
+    from integration_logger.cli import exporting
+
+    wanted = exporting.Asked(format=exporting.format_of(format, output), **asked)
+    if resume and output is None:
+        raise click.UsageError("--resume goes on with a file: name it with --output")
+    entries = exporting.run(wanted, output, resume=resume)
+    if output is not None:
+        click.echo(f"{entries:,} entries in {output}", err=True)
 
 
 @main.command()

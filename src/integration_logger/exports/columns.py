@@ -13,9 +13,18 @@ import msgspec
 from integration_logger import codec
 from integration_logger.entry import Message, Run, status_label
 from integration_logger.errors import QueryError
+from integration_logger.exports.cells import (
+    Cells,
+    json_texts,
+    mixed,
+    numbers,
+    own_words,
+    quoted,
+    texts,
+    times,
+    truths,
+)
 from integration_logger.stores.columns import FIELDS, json_text
-
-Cells = Callable[..., Sequence[Any]]
 
 
 class Column(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,8 +35,6 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
     """Fields of an entry that its cells are made of."""
     cells: Cells
     """Makes them, given the values of those fields."""
-    text: bool = True
-    """False for numbers, and for words of our own."""
     detail: bool = False
     """It takes the permission ``detail``."""
 
@@ -35,8 +42,8 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
 PRESETS: Final[dict[str, tuple[str, ...]]] = {
     "standard": (
         "seq", "started_at", "kind", "method", "url", "status_code", "outcome", "duration", "error_type", "errors",
-        "tenant", "application", "integration", "operation", "log_type", "user_id", "host", "route", "labels",
-        "client_ip", "has_errors", "attempt", "id", "transaction_id", "parent_id", "trace_id",
+        "tenant", "application", "integration", "operation", "log_type", "user_id", "route", "labels", "client_ip",
+        "id", "trace_id",
     ),
     "all": (*(f for f in FIELDS if f != "bodies_expire_at"), "ended_at", "outcome", "status_label"),
 }  # fmt: skip
@@ -53,15 +60,13 @@ def read_columns(text: str) -> list[Column]:
 
 def _column(name: str) -> Column:
     if name in FIELDS:
-        cells = _AS_WRITTEN.get(name, _same)
-        shown = name != "bodies_expire_at"
-        return Column(title=name, needs=(name,), cells=cells, text=name not in _NOT_CAPTURED, detail=not shown)
+        cells = _NOT_CAPTURED.get(name, texts)
+        return Column(title=name, needs=(name,), cells=cells, detail=name == "bodies_expire_at")
     if name in _DERIVED:
         needs, cells = _DERIVED[name]
-        return Column(title=name, needs=needs, cells=cells, text=False)
+        return Column(title=name, needs=needs, cells=cells)
     if name in ("variables", "traceback", "redacted"):
-        cells = _same if name == "traceback" else _json
-        return Column(title=name, needs=(name,), cells=cells, detail=True)
+        return Column(title=name, needs=(name,), cells=texts if name == "traceback" else _json, detail=True)
     whole, _, part = name.partition(".")
     if whole == "label" and part:
         return Column(title=name, needs=("labels",), cells=_label(part))
@@ -75,38 +80,26 @@ def _column(name: str) -> Column:
 # --- cells --------------------------------------------------------------------------------------------
 
 
-def _same(values: Sequence[Any]) -> Sequence[Any]:
-    return values
+def _outcomes(statuses: Sequence[str]) -> Sequence[str]:
+    return [_OUTCOMES.get(status, "") for status in statuses]
 
 
-def _times(values: Sequence[datetime | None]) -> Sequence[Any]:
-    return [None if moment is None else codec.timestamp(moment) for moment in values]
-
-
-def _truths(values: Sequence[bool]) -> Sequence[Any]:
-    return ["true" if value else "false" for value in values]
-
-
-def _json(values: Sequence[Any]) -> Sequence[Any]:
-    return [None if value is None else json_text(value) for value in values]
-
-
-def _outcomes(statuses: Sequence[str]) -> Sequence[Any]:
-    return [_OUTCOMES.get(status) for status in statuses]
-
-
-def _ends(started: Sequence[datetime], durations: Sequence[float | None]) -> Sequence[Any]:
+def _ends(started: Sequence[datetime], durations: Sequence[float | None]) -> Sequence[str]:
     pairs = zip(started, durations, strict=True)
-    return _times([None if seconds is None else start + timedelta(seconds=seconds) for start, seconds in pairs])
+    return times([None if seconds is None else start + timedelta(seconds=seconds) for start, seconds in pairs])
 
 
-def _status_labels(codes: Sequence[int | None]) -> Sequence[Any]:
-    return ["No answer" if code is None else status_label(code) for code in codes]
+def _status_labels(codes: Sequence[int | None]) -> Sequence[str]:
+    return ["No answer" if code is None else quoted(status_label(code)) for code in codes]
+
+
+def _json(values: Sequence[Any]) -> Sequence[str]:
+    return ["" if value is None else quoted(json_text(value)) for value in values]
 
 
 def _label(name: str) -> Cells:
-    def cells(values: Sequence[str | None]) -> Sequence[Any]:
-        return [_flat(labels_of(text).get(name)) for text in values]
+    def cells(values: Sequence[str | None]) -> Sequence[str]:
+        return mixed([labels_of(text).get(name) for text in values])
 
     return cells
 
@@ -117,28 +110,18 @@ def labels_of(text: str | None) -> dict[str, Any]:
     return msgspec.json.decode(text) if text else {}
 
 
-def _flat(value: object) -> object:
-    return value if value is None or isinstance(value, str) else json_text(value)
-
-
 def _of_run(name: str) -> Cells:
-    def cells(values: Sequence[str | None]) -> Sequence[Any]:
-        return [_plain(msgspec.json.decode(text)[name]) if text else None for text in values]
+    def cells(values: Sequence[str | None]) -> Sequence[str]:
+        return mixed([msgspec.json.decode(text)[name] if text else None for text in values])
 
     return cells
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return value if value is None or isinstance(value, str | int | float) else json_text(value)
 
 
 def _of_message(part: str) -> Cells:
     read = _PARTS[part]
 
-    def cells(values: Sequence[Message | None]) -> Sequence[Any]:
-        return [None if message is None else _plain(read(message)) for message in values]
+    def cells(values: Sequence[Message | None]) -> Sequence[str]:
+        return mixed([None if message is None else read(message) for message in values])
 
     return cells
 
@@ -153,17 +136,14 @@ _DERIVED: Final[dict[str, tuple[tuple[str, ...], Cells]]] = {
     "ended_at": (("started_at", "duration"), _ends),
     "status_label": (("status_code",), _status_labels),
 }
-_AS_WRITTEN: Final[dict[str, Cells]] = {
-    "started_at": _times,
-    "expires_at": _times,
-    "bodies_expire_at": _times,
-    "has_errors": _truths,
+_NOT_CAPTURED: Final[dict[str, Cells]] = {
+    **dict.fromkeys(("id", "kind", "status"), own_words),
+    **dict.fromkeys(("seq", "attempt", "status_code", "first_byte", "duration"), numbers),
+    **dict.fromkeys(("started_at", "expires_at", "bodies_expire_at"), times),
+    **dict.fromkeys(("labels", "errors", "run"), json_texts),
+    "has_errors": truths,
 }
-_NOT_CAPTURED: Final = frozenset((
-    "seq", "id", "kind", "status", "attempt", "status_code", "has_errors", "first_byte", "duration", "started_at",
-    "expires_at", "bodies_expire_at", "labels", "errors", "run",
-))  # fmt: skip
-"""Numbers, words of our own, and JSON, which no spreadsheet takes for a formula."""
+"""All other fields are texts that somebody else may have written."""
 
 
 # --- ROOK's portal ------------------------------------------------------------------------------------
@@ -176,22 +156,27 @@ _ROOK_STATUS: Final = {
 }  # fmt: skip
 
 
-def _rook_status(codes: Sequence[int | None]) -> Sequence[Any]:
-    return ["No answer" if c is None else f"{c} - {_ROOK_STATUS.get(c) or status_label(c)}" for c in codes]
+def _rook_status(codes: Sequence[int | None]) -> Sequence[str]:
+    known = {code: _status_in_words(code) for code in {*codes}}
+    return [known[code] for code in codes]
 
 
-def _rook_sources(values: Sequence[str | None]) -> Sequence[Any]:
+def _status_in_words(code: int | None) -> str:
+    return "No answer" if code is None else quoted(f"{code} - {_ROOK_STATUS.get(code) or status_label(code)}")
+
+
+def _rook_sources(values: Sequence[str | None]) -> Sequence[str]:
     found = [labels_of(text).get("data_source") for text in values]
-    return [", ".join(source) if isinstance(source, list) else source for source in found]
+    return texts([", ".join(source) if isinstance(source, list) else source for source in found])
 
 
 ROOK: Final = (
-    Column(title="Date", needs=("started_at",), cells=lambda v: [f"{moment:%Y-%m-%d}" for moment in v], text=False),
-    Column(title="Time", needs=("started_at",), cells=lambda v: [f"{moment:%H:%M:%S}" for moment in v], text=False),
-    Column(title="Type", needs=("log_type",), cells=_same),
+    Column(title="Date", needs=("started_at",), cells=lambda v: [moment.isoformat()[:10] for moment in v]),
+    Column(title="Time", needs=("started_at",), cells=lambda v: [moment.isoformat()[11:19] for moment in v]),
+    Column(title="Type", needs=("log_type",), cells=texts),
     Column(title="Pillar", needs=("labels",), cells=_label("category")),
-    Column(title="User ID", needs=("user_id",), cells=_same),
-    Column(title="Status", needs=("status_code",), cells=_rook_status, text=False),
+    Column(title="User ID", needs=("user_id",), cells=texts),
+    Column(title="Status", needs=("status_code",), cells=_rook_status),
     Column(title="Source", needs=("labels",), cells=_rook_sources),
 )
 """The columns of ROOK's portal, in its words and its order; times are UTC."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from integration_logger.entry import Entry
+from integration_logger.exports.cells import text_cell
 from integration_logger.exports.columns import Column
 from integration_logger.exports.stream import Detail, Part, shown
 from integration_logger.query import Query
@@ -15,10 +14,6 @@ from integration_logger.stores.base import Store
 from integration_logger.stores.columns import FIELDS, column
 
 _BOM: Final = "\ufeff".encode()
-_FORMULA: Final = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
-"""What a spreadsheet takes for the beginning of a formula, or passes over to find one; full-width forms included."""
-_BLANK: Final = "' \u00a0\u3000\ufeff\u200b"
-_SUSPECT: Final = _FORMULA | frozenset(_BLANK)
 
 
 class CSV:
@@ -42,7 +37,7 @@ class CSV:
 
     def begin(self) -> bytes:
         """Return the line with the titles."""
-        return (_BOM if self._bom else b"") + _rows([[safe_text(column.title) for column in self._columns]])
+        return (_BOM if self._bom else b"") + _rows([[text_cell(column.title) for column in self._columns]])
 
     def parts(self, store: Store, query: Query) -> Iterator[Part]:
         """Yield rows; nothing is read but what the columns need."""
@@ -61,8 +56,7 @@ class CSV:
 
     def _write(self, values: dict[str, Sequence[Any]]) -> bytes:
         cells = [column.cells(*(values[name] for name in column.needs)) for column in self._columns]
-        texts = [safe(found) if column.text else found for column, found in zip(self._columns, cells, strict=True)]
-        return _rows(zip(*texts, strict=True))
+        return _rows(zip(*cells, strict=True))
 
     def end(self, entries: int, *, complete: bool) -> bytes:
         """Return the last line: where it was asked for, and where the export is not complete."""
@@ -75,21 +69,7 @@ def _values(entries: Sequence[Entry], name: str) -> list[Any]:
     return column(entries, name) if name in FIELDS else [getattr(entry, name) for entry in entries]
 
 
-def _rows(rows: Iterable[Sequence[Any]]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\r\n").writerows(rows)
-    return text.getvalue().encode("utf-8", "replace")
-
-
-def safe(cells: Sequence[Any]) -> Sequence[Any]:
-    """Return a column in which a spreadsheet takes nothing for a formula."""
-    return [safe_text(cell) if type(cell) is str and cell[:1] in _SUSPECT else cell for cell in cells]
-
-
-def safe_text(text: str) -> str:
-    """Return the text, with an apostrophe before it where it is or hides a formula.
-
-    Texts that begin so after apostrophes get one, too: so to take one off where a formula would follow gives back what
-    was logged.
-    """
-    return f"'{text}" if text.lstrip(_BLANK)[:1] in _FORMULA and text.strip(_BLANK) else text
+def _rows(rows: Iterable[Sequence[str]]) -> bytes:
+    """Return rows of finished cells; a line that is empty would be none, so a lone empty cell is quoted."""
+    lines = [",".join(row) or '""' for row in rows]
+    return "\r\n".join([*lines, ""]).encode("utf-8", "replace")

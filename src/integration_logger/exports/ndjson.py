@@ -45,20 +45,15 @@ class NDJSON:
 
 
 def _line(entry: Entry) -> bytes:
-    data = codec.to_dict(entry)
-    data["request"] = _half(entry.request)
-    data["response"] = _half(entry.response)
-    return codec.to_json(data) + b"\n"
+    return codec.to_json(codec.to_dict(entry, _exactly)) + b"\n"
 
 
-def _half(message: Message | None) -> dict[str, Any] | None:
-    """Return a message as the API has it; a body that is not exactly text is written in base64, and said to be."""
-    data = codec.message_to_dict(message)
-    if message is None or data is None or message.body is None:
-        return data
+def _exactly(message: Message) -> dict[str, Any]:
+    """Return a body as the API has it; one that is not exactly text is written in base64, and said to be."""
     text = exact_text(message)
-    encoded = {"body": b64encode(message.body).decode(), "body_encoding": "base64"}
-    return data | (encoded if text is None else {"body": text})
+    if text is None:
+        return {"body": b64encode(message.body or b"").decode(), "body_encoding": "base64"}
+    return {"body": text}
 
 
 def exact_text(message: Message) -> str | None:

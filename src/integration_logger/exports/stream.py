@@ -61,14 +61,15 @@ class BrokenOff(Exception):
     """Thrown into an export that is to end early: it tells its reader so."""
 
 
-def export(format: Format, store: Store, query: Query, *, entries: int = 0) -> Generator[Chunk]:
+def export(format: Format, store: Store, query: Query, *, entries: int | None = None) -> Generator[Chunk]:
     """Yield the file chunk by chunk; close it, or throw ``BrokenOff`` into it, at any time.
 
-    Whatever breaks it off, the last chunk says that it is not complete; then that is raised. An export that goes on
-    with a file has a number of ``entries`` in it already, and writes no beginning.
+    Whatever breaks it off, the last chunk says that it is not complete; then that is raised. ``entries`` are those
+    that a file has which is gone on with: it gets no beginning.
     """
     seq = query.cursor
-    if not entries:
+    if entries is None:
+        entries = 0
         yield Chunk(format.begin(), 0, seq)
     try:
         for part in format.parts(store, query):

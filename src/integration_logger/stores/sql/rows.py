@@ -94,7 +94,11 @@ def column_of(field: str, values: Sequence[Any], ids: Sequence[str]) -> Sequence
     if derive := DERIVED.get(field):
         return [derive(id) if value == OWN else value for value, id in zip(values, ids, strict=True)]
     read = _FLAT.get(field)
-    return values if read is None else [None if value is None else read(value) for value in values]
+    if read is None:
+        return values
+    if None in values:
+        return [None if value is None else read(value) for value in values]
+    return [*map(read, values)]
 
 
 def _read_run_text(stored: str) -> str:
