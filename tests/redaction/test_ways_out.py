@@ -127,6 +127,26 @@ def test_entries(entries: list[Entry]) -> None:
         assert_none(curl(entry).text or "", "curl")
 
 
+@pytest.mark.parametrize(
+    "file",
+    [
+        "har", "ndjson", "csv", "csv?columns=all", "csv?columns=rook",
+        "csv?columns=id,label.source_id,request.headers,request.body,response.headers,response.body,variables,traceback,"
+        "redacted",
+    ],
+)  # fmt: skip
+def test_exports(browser: Client, entries: list[Entry], folder: Path, file: str) -> None:
+    """All entries in each format, one by one, and from the command line."""
+    exported = browser.get(f"/api/export.{file}")
+    assert entries[0].id in exported.text or "rook" in file
+    assert_none(exported.content, file)
+    for entry in entries[::17]:
+        assert_none(browser.get(f"/api/entries/{entry.id}/export.{file}").content, file)
+    done = run("export", f"sqlite:///{folder}/log.db", "--format", file.partition("?")[0])
+    assert entries[0].id in done.stdout
+    assert_none(done.stdout, "command")
+
+
 def test_pages(browser: Client, entries: list[Entry]) -> None:
     """List, pane and API, and the bodies as files."""
     for path in (
