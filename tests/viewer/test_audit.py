@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from html import unescape
 from typing import Any
 
 import pytest
@@ -230,3 +232,60 @@ def test_filters_stand_for_the_query_of_the_address() -> None:
     entry = captured[0].finish()
     assert entry.url == "http://h/logs/api/exports?status=failed&q=a+b"
     assert (entry.operation, entry.labels["rows"], entry.client_ip) == ("export", "5", None)
+
+
+# --- the page -----------------------------------------------------------------------------------------
+
+
+def test_the_page_lists_who_did_what(log: RecordingLogger, entry: Entry) -> None:
+    """Who, in which role and scope, what, to which entry; a search narrows it; what was typed wrong is told."""
+    browser(log, BO).get(f"/entries/{entry.id}")
+    browser(log).get(f"/api/entries/{entry.id}/curl")
+    assert len(audited(log)) == 2
+    page = browser(log).get("/audit")
+    assert page.status_code == 200
+    for text in (
+        "<b>bo</b>",
+        "supervisor",
+        "looked at an entry",
+        "tenants acme, other; applications shop",
+        "everything",
+    ):
+        assert text in page.text, text
+    assert page.text.count(f'href="./entries/{entry.id}"') == 2
+    found = browser(log).get("/audit?q=label.principal:ana").text
+    assert "took a cURL command" in found
+    assert "<b>bo</b>" not in found
+    assert "Nothing matches" in browser(log).get("/audit?q=label.principal:eve").text
+    assert browser(log).get("/audit?q=min_duration:x").status_code == 400
+    assert len(audited(log)) == 2
+
+
+def test_the_page_is_for_owners(log: RecordingLogger, entry: Entry) -> None:
+    """Others are refused, and are not led there."""
+    assert 'href="./audit"' in browser(log).get("/").text
+    for principal in (BO, Principal("eve", role="owner", tenants=["acme"]), Principal("x", role="x", tenants=ALL)):
+        assert browser(log, principal).get("/audit").status_code == 403
+        assert 'href="./audit"' not in browser(log, principal).get("/").text
+
+
+def test_the_page_shows_hostile_names_as_text(log: RecordingLogger, entry: Entry) -> None:
+    """Names of readers and what they typed are as hostile as any other data."""
+    hostile = "<script>alert(1)</script>\u202e"
+    eve = Principal(hostile, role=hostile, tenants=[hostile, "acme"], permissions=["view", "detail"])
+    browser(log, eve).get(f"/entries/{entry.id}", params={"x": hostile})
+    assert len(audited(log)) == 1
+    page = browser(log).get("/audit", params={"q": hostile}).text + browser(log).get("/audit").text
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert" in page
+
+
+def test_the_page_goes_on_to_older_ones(log: RecordingLogger, entry: Entry) -> None:
+    """A hundred at a time."""
+    log.store.write([new_entry(kind="audit", operation="view", labels={"principal": f"p{n}"}) for n in range(150)])
+    first = browser(log).get("/audit").text
+    older = re.search(r'href="\./(audit\?[^"]+)">Older', first)
+    assert older
+    rest = browser(log).get("/" + unescape(older[1])).text
+    assert (first.count("<tr>"), rest.count("<tr>")) == (101, 51)
+    assert "Older" not in rest

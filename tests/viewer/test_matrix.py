@@ -60,6 +60,7 @@ ROUTES: dict[str, Row] = {
         "view", (Asked("range=all", "runs"), Asked("range=all&kind=inbound"), Asked("range=all&nothing=1", status=400))
     ),
     "GET /integrations": Row("view", (Asked("", "ended"),)),
+    "GET /audit": Row("audit", (Asked("", "audit"), Asked("q=mark0")), limited=False),
     "GET /health": Row("view", (Asked(),), limited=False),
     "GET /api/entries": Row(
         "view", (Asked("", "all"), Asked("order=asc&cursor=0&limit=500", "ended"), Asked("kind=audit", "audit"))
@@ -200,7 +201,7 @@ class Cell(NamedTuple):
         status = self.asked.status if self.status == 200 else self.status
         if self.answer.status_code != status:
             yield f"was answered with {self.answer.status_code}, not {status}"
-        audit = "kind=audit" in self.asked.query or self.entry.kind == "audit"
+        audit = "audit" in (self.row.needs, self.entry.kind) or "kind=audit" in self.asked.query
         own = {mark_of(entry) for entry in self.entries if self.reader.sees(entry, audit=audit)}
         if foreign := marks(self.text) - (own if self.status == 200 else set()):
             yield f"shows the foreign {sorted(foreign)}"

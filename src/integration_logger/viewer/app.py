@@ -28,6 +28,7 @@ from integration_logger.viewer.api import Api
 from integration_logger.viewer.applications import Applications
 from integration_logger.viewer.applications import checked as applications_of
 from integration_logger.viewer.audit import Audit
+from integration_logger.viewer.audits import AuditPage
 from integration_logger.viewer.changes import Changes, Erase
 from integration_logger.viewer.exports import Exports
 from integration_logger.viewer.figures import Figures
@@ -88,6 +89,7 @@ class Viewer:
             Pages(store, self._render, watch, audit, applications_of(applications)),
             Changes(store, audit, retention, erase),
             IntegrationPages(store, self._render, integrations or Integrations()),
+            AuditPage(store, self._render),
         )
         self._app = self._starlette(Gate(store, self._open, authorize, self._render, enabled_for))
 

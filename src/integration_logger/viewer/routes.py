@@ -18,6 +18,7 @@ from integration_logger.viewer.operations import served
 
 if TYPE_CHECKING:
     from integration_logger.viewer.api import Api
+    from integration_logger.viewer.audits import AuditPage
     from integration_logger.viewer.changes import Changes
     from integration_logger.viewer.exports import Exports
     from integration_logger.viewer.figures import Figures
@@ -46,7 +47,13 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def routes(
-    api: Api, figures: Figures, exports: Exports, pages: Pages, changes: Changes, integrations: IntegrationPages
+    api: Api,
+    figures: Figures,
+    exports: Exports,
+    pages: Pages,
+    changes: Changes,
+    integrations: IntegrationPages,
+    audits: AuditPage,
 ) -> tuple[Route, ...]:
     """Return the table."""
     table: tuple[Route, ...] = (
@@ -54,6 +61,7 @@ def routes(
         Route(path="/entries/{id}", endpoint=pages.entry),
         Route(path="/integrations", endpoint=integrations.page),
         Route(path="/runs", endpoint=pages.runs),
+        Route(path="/audit", endpoint=audits.page, needs="audit", limited=False),
         Route(path="/health", endpoint=pages.health, limited=False, needs_store=False),
         Route(path="/api/entries", endpoint=api.entries),
         Route(path="/api/entries/{id}", endpoint=api.entry),
