@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -490,12 +492,28 @@ def test_what_goes_wrong_here_is_told_in_its_own_envelope(store: MemoryStore, le
         assert "hunter2" not in answer.text
 
 
-def test_a_logger_serves_it_and_does_not_log_that(tmp_path: Path) -> None:
-    """``log.compat.kondado`` reads what the logger wrote; its own requests are no events of the log."""
-    log = IntegrationLogger(f"sqlite:///{tmp_path}/log.db")
-    log.store.open()
-    log.store.write([ran()])
-    app = log.asgi(log.compat.kondado(authorize=lambda _: OWNER))
-    assert len(block(Client(app), 0)[0]) == 1
-    assert log.health().captured == 0
+def test_a_logger_serves_what_it_recorded_and_does_not_log_that(tmp_path: Path) -> None:
+    """From ``log.run`` to the record of the API; reading it is no event of the log."""
+    log = IntegrationLogger(f"sqlite:///{tmp_path}/log.db", external_ip="203.0.113.7")
+    with log.run("Orders", log_type="pipeline", job_id=702, tenant="1") as run:
+        with run.setup():
+            time.sleep(0.05)
+        run.add_rows(250)
+        run.add_rows(6)
+        run.savepoint(initial="2026-11-19", new="2026-11-20")
+        run.set(has_deltas=True, is_billable=True)
+    with suppress(ZeroDivisionError), log.run("Orders", log_type="pipeline", job_id=702, tenant="1"):
+        raise ZeroDivisionError("no rows to divide")
+    assert log.flush(10)
+    client = Client(log.asgi(log.compat.kondado(authorize=lambda _: OWNER)))
+    (row,) = block(client, 0)[0]
+    assert 0 <= float(row.pop("execution_time_seconds")) < 0.05
+    assert row.pop("createdAt") == row.pop("updatedAt")
+    assert row == {
+        "id": 1, "client_id": 1, "pipeline_id": 702, "has_deltas": True, "pipeline_name": "Orders", "row_count": "256",
+        "initial_savepoint": "2026-11-19", "new_savepoint": "2026-11-20", "external_ip": "203.0.113.7",
+        "is_billable": True,
+    }  # fmt: skip
+    assert "no rows to divide" in client.get("/pipelines/702/status").json()["702"]["raw_msg"]
+    assert log.health().captured == 2
     log.close()

@@ -15,8 +15,10 @@ from starlette.requests import Request
 
 from integration_logger import ALL, IntegrationLogger, Principal, codec
 from integration_logger.cli import terminal
+from integration_logger.client import scroll
 from integration_logger.curl import curl
 from integration_logger.entry import Entry
+from integration_logger.filters import FACETS
 from integration_logger.query import EVERYTHING, Query
 from integration_logger.stores.integration_health import observe_entries
 from integration_logger.viewer import tail
@@ -156,7 +158,6 @@ def test_pages(browser: Client, entries: list[Entry]) -> None:
         "/",
         "/?limit=200",
         "/api/entries?limit=500",
-        "/api/facets",
         "/runs",
         "/runs?label.job_id=7",
         "/api/runs",
@@ -179,6 +180,36 @@ def test_integrations(log: IntegrationLogger, browser: Client, entries: list[Ent
     assert sum(bool(item["last_error"]) for item in shown.json()["items"]) > 20
     assert_none(shown.content, "/api/integrations")
     assert_none(browser.get("/integrations").content, "/integrations")
+
+
+def test_counts(browser: Client, entries: list[Entry]) -> None:
+    """Values that are counted by, labels among them."""
+    labels = sorted({f"label.{name}" for entry in entries for name in entry.labels})
+    fields = [*FACETS, *labels]
+    for some in (fields[start : start + 20] for start in range(0, len(fields), 20)):
+        answer = browser.get("/api/facets", params=[("field", field) for field in some])
+        assert answer.json()["covered"] == TOLD
+        assert_none(answer.content, "facets")
+    assert_none(browser.get("/api/stats").content, "stats")
+    assert_none(browser.get("/openapi.json").content, "description")
+
+
+def test_other_programs(log: IntegrationLogger) -> None:
+    """What follows the log, and what asks as of Kondado: names, savepoints, errors of runs."""
+
+    def authorize(_: object) -> Principal:
+        return Principal("ana", role="owner", tenants=ALL)
+
+    with serving(log.viewer(authorize=authorize)) as address:
+        followed = [*scroll(address, follow=False)]
+    assert len(followed) == TOLD
+    assert_none(codec.to_json(followed), "scroll")
+    kondado = Client(log.compat.kondado(authorize=authorize, include_failed=True, extended=True))
+    rows = kondado.get("/pipeline_logs?start_element_id=0")
+    assert len(rows.json()["data"]["data"]) == min(50, len(SAID))
+    for answer in (rows, kondado.get("/pipelines/7/status")):
+        assert answer.status_code == 200
+        assert_none(answer.content, "Kondado")
 
 
 def test_stream(log: IntegrationLogger, monkeypatch: pytest.MonkeyPatch) -> None:
