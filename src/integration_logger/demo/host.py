@@ -18,7 +18,7 @@ from fastapi.responses import RedirectResponse, StreamingResponse
 from pydantic import BaseModel
 
 from integration_logger import HEALTH_CHECKS, IntegrationLogger
-from integration_logger.demo import signatures
+from integration_logger.demo import jobs, signatures
 from integration_logger.demo.signatures import KEYS
 
 if TYPE_CHECKING:
@@ -44,14 +44,14 @@ class PaymentProviderDown(RuntimeError):
 
 def shop(log: IntegrationLogger, authorize: Authorize) -> FastAPI:
     """Return the shop, its calls recorded by ``log``, whose browser it mounts at ``/logs``."""
-    app = FastAPI(title="Sample shop")
+    app = FastAPI(title="Sample shop", lifespan=jobs.working)
     app.state.log = log
     app.state.orders = {}
     app.include_router(webhooks)
     app.include_router(api)
     app.add_api_route("/healthz", healthy)
     app.add_api_route("/", lambda: RedirectResponse("logs/"), include_in_schema=False)
-    app.mount("/logs", log.viewer(authorize=authorize, title="Sample shop"))
+    app.mount("/logs", log.viewer(authorize=authorize, title="Sample shop", applications=lambda _: jobs.APPLICATIONS))
     app.add_middleware(GZipMiddleware)
     app.add_middleware(log.asgi, labels=labels, exclude=HEALTH_CHECKS)
     return app
