@@ -66,7 +66,7 @@ async def copy_orders(log: IntegrationLogger, r: Random) -> None:
             run.add_rows(PAGE_ROWS - r.randrange(40))
             run.savepoint(new=f"order {first + (page + 1) * PAGE_ROWS}")
         if r.random() < 0.2:
-            run.error("2 orders have no customer and were copied without one")
+            run.error(f"{r.randrange(2, 9)} orders have no customer and were copied without one")
 
 
 async def forecast(log: IntegrationLogger, r: Random) -> None:

@@ -110,11 +110,13 @@ def half(entry: Entry, name: str, message: Message | None, base: str) -> Half:
         no_headers=_no_headers(entry, name, message),
         pretty=pretty(raw, message.content_type, reasons) if raw and message else None,
         raw=None if raw is None else chips(raw),
-        curl=curl(entry) if name == "request" else None,
+        curl=curl(entry) if name == "request" and entry.kind != "call" else None,
     )
 
 
 def _no_headers(entry: Entry, name: str, message: Message | None) -> str:
+    if entry.kind == "call":
+        return "A call that is not HTTP has none."
     if message is not None:
         return "None were kept."
     if entry.status == "processing":
