@@ -131,11 +131,12 @@ def kept(store: MemoryStore) -> int:
     return len(store.search(Query(scope=EVERYTHING)).entries)
 
 
-@pytest.mark.parametrize(("name", "status"), [("localhost", 401), ("127.0.0.1", 403)], ids=["other site", "other port"])
-def test_another_site_changes_nothing(browser: Browser, name: str, status: int) -> None:
+@pytest.mark.parametrize("name", ["localhost", "127.0.0.1"], ids=["other site", "other port"])
+def test_another_site_changes_nothing(browser: Browser, name: str) -> None:
     """A form, and scripts with and without preflight, of a page where the reader is lured to: each is refused.
 
-    To another port of the same name the browser sends the cookie, whatever ``SameSite`` says.
+    The browser sends the cookie along: to another port of the same name whatever ``SameSite`` says, and from another
+    site where the cookie is young and says nothing.
     """
     with host() as victim, serving(viewer(MemoryStore())) as evil:
         context = browser.new_context()
@@ -155,7 +156,7 @@ def test_another_site_changes_nothing(browser: Browser, name: str, status: int) 
         assert page.locator("#rows .row").count() == 1
         with page.expect_response(target) as answer:
             page.goto(f"{attacker}/form")
-        assert answer.value.status == status
+        assert answer.value.status == 403
         page.goto(f"{attacker}/script")
         for sent in (
             {"mode": "no-cors", "headers": {"content-type": "text/plain"}},
