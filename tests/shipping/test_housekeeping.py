@@ -12,6 +12,7 @@ from integration_logger.query import EVERYTHING, Query
 from integration_logger.retention import Retention, Rule
 from integration_logger.shipping.housekeeping import LONGEST, PURGE, REDATE, RULES, Housekeeping
 from integration_logger.stores.base import Purged
+from integration_logger.stores.erasures import erase, read_erasure
 from integration_logger.stores.memory import MemoryStore
 from integration_logger.stores.reports import all_reports, put_report, read_reports
 from tests.factories import make_entry
@@ -193,3 +194,13 @@ def test_reports_of_ended_processes_are_folded(store: Watched) -> None:
     Housekeeping(store, Retention()).work()
     assert [report.owner for report in all_reports(store.state)] == ["here"]
     assert read_reports(store.state).total.captured == 7
+
+
+def test_what_was_erased_and_arrives_late_goes_with_the_next_purge(store: Watched) -> None:
+    """Each minute, whoever purges erases again what somebody has had erased."""
+    erase(store, read_erasure({"user_id": "42"}, EVERYTHING))
+    keeper = settled(store, OLD)
+    late, other = (make_entry(user_id=user, expires_at=None) for user in ("42", "7"))
+    store.write([late, other])
+    look(keeper)
+    assert [entry.id for entry in store.stream(Query(scope=EVERYTHING))] == [other.id]

@@ -18,7 +18,7 @@ from integration_logger.query import Query, Scope
 from integration_logger.stores.base import Facets, Page, Stats
 from integration_logger.stores.memory import MemoryStore
 from integration_logger.viewer import limits, tail, threads
-from integration_logger.viewer.limits import Tokens
+from integration_logger.viewer.limits import Allowance
 from integration_logger.viewer.threads import Threads
 from tests.deadlines import eventually
 from tests.viewer.server import Client, new_entry, viewer
@@ -172,7 +172,7 @@ def test_a_bucket_empties_and_fills(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is asked in a row has an end, tokens come back with time, and never more than the bucket holds."""
     now = 1000.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
-    tokens = Tokens()
+    tokens = Allowance()
     assert [tokens.take("ana", 20) for _ in range(3)] == [0, 0, 0]
     assert tokens.take("ana", 20) == 20 / limits.PER_SECOND
     assert tokens.take("bo", 20) == 0
@@ -185,7 +185,7 @@ def test_a_bucket_empties_and_fills(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_forgotten_readers_begin_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     """The buckets are bounded, whatever names readers have."""
     monkeypatch.setattr(limits, "READERS", 2)
-    tokens = Tokens()
+    tokens = Allowance()
     for name in ("a", "b", "c"):
         assert tokens.take(name, limits.TOKENS) == 0
     assert len(tokens._left) == 2

@@ -227,6 +227,15 @@ def test_the_window_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [item.seq for item in window.after(95)] == [96, 97, 98, 99, 100]
 
 
+def test_the_window_forgets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is erased from the store is not shown for long from memory; who was further back asks the store."""
+    window = Window(0, 0).grown((new_entry(seq=1), new_entry(seq=2)), 2)
+    assert [item.seq for item in window.after(0)] == [1, 2]
+    monkeypatch.setattr(poller, "KEPT", 0.0)
+    later = window.grown((), 2)
+    assert (later.low, later.high, later.items) == (2, 2, ())
+
+
 def test_after_a_time_without_readers_the_window_begins_anew(monkeypatch: pytest.MonkeyPatch, store: Counting) -> None:
     monkeypatch.setattr(poller, "IDLE", 0.0)
     monkeypatch.setattr(poller, "IN_FLIGHT_POLL", 0.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from math import ceil, inf
 from typing import cast
 
@@ -47,7 +47,7 @@ class Gate:
         self._enabled_for = enabled_for
         self._render = render
         self._tokens = Tokens(store)
-        self._limits = limits.Tokens()
+        self._limits = limits.Allowance()
 
     def guard(self, route: Route) -> Callable[[Request], Awaitable[Response]]:
         """Return what answers requests for a route."""
@@ -96,7 +96,7 @@ class Gate:
 
     def _too_much(self, request: Request, route: Route, principal: Principal) -> Response | None:
         cost = route.costs + (WORDS if request.query_params.get("q") else 0)
-        if not cost or not (wait := self._limits.take((principal.name, principal.role), cost)):
+        if not cost or not (wait := self._limits.take(_who(principal), cost)):
             return None
         response = self._render.problem(request, 429, "too_many_requests")
         response.headers["retry-after"] = str(ceil(wait))
@@ -136,3 +136,7 @@ def _refuse_beyond(route: Route, principal: Principal) -> None:
         raise HTTPException(403, f"This needs the permission {route.needs!r}.")
     if principal.limited and not route.limited:
         raise HTTPException(403, "This is not for readers who see some tenants or applications only.")
+
+
+def _who(principal: Principal) -> Hashable:
+    return principal.name, principal.role, principal.tenants, principal.applications

@@ -21,8 +21,8 @@ READERS: Final = 10_000
 """Buckets that are kept; a reader who is forgotten begins with a full one."""
 
 
-class Tokens:
-    """The buckets of all readers, each process for itself."""
+class Allowance:
+    """What is left to each reader, each process for itself."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from functools import cached_property
 
 import msgspec
@@ -28,6 +28,8 @@ IDLE = 3.0
 """Seconds without readers after which the window begins anew instead of catching up."""
 WINDOW = 2000
 """Entries kept for all readers together."""
+KEPT = 30.0
+"""Seconds that they are kept: what is erased from the store shall not be shown for long from here."""
 PAGES = 8
 """Pages of the store that one look reads at most, so that a flood cannot keep it busy for ever."""
 
@@ -40,6 +42,7 @@ class Item:
     def __init__(self, entry: Entry) -> None:
         self.entry = entry
         self.seq = entry.seq or 0
+        self.seen_at = time.monotonic()
 
     def event(self, *, detail: bool) -> bytes:
         """Return the entry as a server-sent event, for readers who may see all of it or not."""
@@ -69,10 +72,12 @@ class Window(msgspec.Struct, frozen=True):
         return self.items[bisect_right(self.items, position, key=lambda item: item.seq) :]
 
     def grown(self, entries: tuple[Entry, ...], high: int) -> Window:
-        """Return the window with newer entries, without the oldest where it grew too long."""
+        """Return the window with newer entries, without those that are too many or too long in it."""
         items = (*self.items, *map(Item, entries))
-        low = items[-WINDOW - 1].seq if len(items) > WINDOW else self.low
-        return Window(low, max(high, self.high), items[-WINDOW:])
+        old = bisect_left(items, time.monotonic() - KEPT, key=lambda item: item.seen_at)
+        first = max(old, len(items) - WINDOW)
+        low = items[first - 1].seq if first else self.low
+        return Window(low, max(high, self.high), items[first:])
 
 
 class Poller:
