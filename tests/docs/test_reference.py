@@ -29,8 +29,8 @@ from integration_logger import (
 from integration_logger.capture import Capture, Detached
 from integration_logger.cli import main
 from integration_logger.client import scroll
-from integration_logger.compat import Compat
-from integration_logger.compat.kondado import Kondado, key_and_token
+from integration_logger.compat import Compat, kondado_openapi
+from integration_logger.compat.kondado import CODES, Kondado, key_and_token
 from integration_logger.entry import Entry, Message, Run
 from integration_logger.errors import ConfigurationError
 from integration_logger.filters import FILTERS
@@ -49,6 +49,7 @@ OPTIONS = "docs/reference/options.md"
 ENTRY = "docs/reference/entry.md"
 API = "docs/reference/api.md"
 ERRORS = "docs/reference/errors.md"
+KONDADO = "docs/reference/kondado.md"
 COMMANDS = "docs/reference/command-line.md"
 DEPENDENCIES = "docs/explanation/dependencies.md"
 PREFIX = "INTEGRATION_LOGGER_"
@@ -205,6 +206,24 @@ def test_the_reference_says_what_the_description_of_the_api_says() -> None:
             assert not [name for name in names if f"`{name}`" not in text and f"{{{name}}}" not in path], path
             others = {"200", "413", "415", "429"}  # "any other 4xx"
             assert {status for status in operation["responses"] if status not in statuses} <= others, path
+
+
+def test_the_reference_to_kondado_says_what_its_description_says() -> None:
+    """Each route, parameter, field of a record, and refusal has its row, and no row is left over."""
+    described = kondado_openapi.describe("/", legacy_status=False)
+    assert pages.listed(KONDADO, "Routes") == [*described["paths"]]
+    names = {p["name"] for methods in described["paths"].values() for p in methods["get"].get("parameters", ())}
+    assert {*pages.listed(KONDADO, "Routes", table=1)} == (names - {"id"}) | {"key", "token"}
+    fields = {
+        f
+        for record in ("PipelineRecord", "ModelRecord")
+        for f in described["components"]["schemas"][record]["properties"]
+    }
+    assert {*pages.listed(KONDADO, "Records")} == fields
+    refusals = {(pages.codes(row[0])[0], row[1]) for row in pages.rows(KONDADO, "Refusals")}
+    assert refusals == {(code, str(status)) for status, code in CODES.items()}
+    statuses = {status for methods in described["paths"].values() for status in methods["get"]["responses"]}
+    assert statuses - {"200"} == {status for _, status in refusals} - {"405"}
 
 
 def test_every_filter_is_documented() -> None:

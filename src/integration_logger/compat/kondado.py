@@ -31,7 +31,7 @@ from integration_logger.query import Query
 from integration_logger.stores.base import Store
 from integration_logger.viewer.access import Authorize, Principal, checked, identify
 from integration_logger.viewer.app import discard_captures
-from integration_logger.viewer.threads import in_thread
+from integration_logger.viewer.threads import ANSWER, in_thread
 
 __all__ = ["BLOCK", "LIMITS", "KeyAndToken", "Kondado", "key_and_token"]
 
@@ -41,7 +41,7 @@ LIMITS: Final = ((1, 1.0), (20, 60.0))
 """Requests and the seconds they are counted in, for each address and for each reader."""
 
 _logger = logging.getLogger("integration_logger")
-_CODES: Final = {
+CODES: Final = {
     400: "INVALID_PARAMETER", 401: "UNAUTHORIZED", 403: "FORBIDDEN", 404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED",
     429: "RATE_LIMIT_EXCEEDED", 500: "INTERNAL_ERROR", 503: "UNAVAILABLE",
 }  # fmt: skip
@@ -202,7 +202,7 @@ class Kondado:
             self._count(f"reader {principal.name}")
             if not principal.may("view"):
                 raise HTTPException(403, f"the role {principal.role!r} may not see the log")
-            return await in_thread(self._answer, endpoint, request, principal)
+            return await in_thread(self._answer, endpoint, request, principal, seconds=ANSWER)
 
         return guarded
 
@@ -219,7 +219,7 @@ class Kondado:
     # --- what goes wrong ----------------------------------------------------------------------------
 
     def _problem(self, status: int, message: str) -> Response:
-        body = {"success": False, "error": _CODES.get(status, "REFUSED"), "message": message}
+        body = {"success": False, "error": CODES.get(status, "REFUSED"), "message": message}
         return _json(body, 200 if self._legacy_status and status < 500 else status)
 
     def _unauthorized(self) -> Response:

@@ -17,7 +17,8 @@ import pytest
 from starlette.requests import Request
 
 from integration_logger import ALL, Principal
-from integration_logger.client import PAGE, scroll
+from integration_logger.client import scroll
+from integration_logger.client.asking import PAGE
 from integration_logger.errors import ConfigurationError, ScrollError
 from integration_logger.stores.memory import MemoryStore
 from integration_logger.viewer import Viewer
