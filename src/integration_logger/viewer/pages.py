@@ -14,6 +14,8 @@ from starlette.responses import Response
 
 from integration_logger.entry import Entry
 from integration_logger.errors import QueryError, ScopeError
+from integration_logger.exports import SUFFIXES
+from integration_logger.exports.har import is_http
 from integration_logger.query import EVERYTHING, Query
 from integration_logger.stores.base import Page, Store, without_detail
 from integration_logger.viewer import jobs, lines, sidebar
@@ -134,7 +136,14 @@ class Pages:
         return sorted(found, key=lambda hint: -hint.entries)
 
     def _list(self, request: Request, principal: Principal, state: PageState, page: Page, **values: Any) -> Response:
-        defaults = {"problem": None, "hints": [], "typed": state.text, "warnings": self._warnings(principal)}
+        defaults = {
+            "problem": None,
+            "hints": [],
+            "typed": state.text,
+            "warnings": self._warnings(principal),
+            "may_export": principal.may("export"),
+            "export_size": None,
+        }
         return self._render.page(
             request,
             "calls.html",
@@ -158,11 +167,14 @@ class Pages:
         family = tree(self._store, entry, principal.scope)
         falling = waterfall(family, datetime.now(UTC)) if len(family.nodes) > 1 else None
         shown: Pane = pane(entry, tab, detail=detail, base=base, link=link, waterfall=falling)
-        return {"entry": entry, "pane": shown}
+        may_export = principal.may("export")
+        formats = [suffix for suffix in SUFFIXES if suffix != "har" or is_http(entry)]
+        return {"entry": entry, "pane": shown, "may_export": may_export, "export_formats": formats}
 
     def _around(self, request: Request, principal: Principal, state: PageState) -> Response:
         """The filters with their counts, and the timeline: what a list need not wait for."""
         facets = self._store.facets(state.query, sidebar.FACETS)
+        bars = timeline(self._store, state, datetime.now(UTC))
         return self._render.page(
             request,
             "around.html",
@@ -170,7 +182,8 @@ class Pages:
             problem=None,
             groups=sidebar.groups(state, facets, Page(entries=()), known(self._applications, principal)),
             covered=sidebar.covered(facets),
-            timeline=timeline(self._store, state, datetime.now(UTC)),
+            timeline=bars,
+            export_size=sidebar.size(facets, bars),
         )
 
     def _warnings(self, principal: Principal) -> list[str]:

@@ -11,6 +11,7 @@ from integration_logger.entry import status_label
 from integration_logger.filters import field_values
 from integration_logger.stores.base import Facets, Page
 from integration_logger.viewer.params import PageState
+from integration_logger.viewer.timeline import Timeline
 from integration_logger.viewer.words import KIND_WORDS, visible
 
 FACETS = ("outcome", "status_code", "kind", "method", "integration", "route", "host", "application", "tenant")
@@ -131,3 +132,13 @@ def covered(facets: Facets | None) -> str | None:
     if facets is None or facets.complete:
         return None
     return f"Counted over the newest {facets.covered:,} matches."
+
+
+def size(facets: Facets, bars: Timeline | None) -> str:
+    """Say about how many entries the filters find: by the timeline, else as far as values were counted."""
+    if bars is None and not facets.complete:
+        return f"More than {facets.covered:,} entries"
+    count = facets.covered if bars is None or facets.complete else bars.total
+    if count >= 1000:
+        count = round(count, 3 - len(str(count)))
+    return f"About {count:,} {'entry' if count == 1 else 'entries'}"

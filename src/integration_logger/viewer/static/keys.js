@@ -42,9 +42,9 @@ function focusSearch() {
 }
 
 function escape(event) {
-  const range = document.getElementById("range");
+  const menu = document.querySelector(".menu[open]");
   if (document.getElementById("help")?.open) return;
-  if (range?.open) range.open = false;
+  if (menu) menu.open = false;
   else if (location.hash === "#filters") location.hash = "list";
   else if (event.target.matches("input")) event.target.blur();
   else if (currentEntry() && document.getElementById("pane-slot")) closePane();

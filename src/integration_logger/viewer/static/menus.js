@@ -24,8 +24,9 @@ export function startMenus() {
   });
   byId("help-open")?.addEventListener("click", showHelp);
   document.addEventListener("click", (event) => {
-    const range = byId("range");
-    if (range?.open && !range.contains(event.target)) range.open = false;
+    for (const menu of document.querySelectorAll(".menu[open]")) {
+      if (!menu.contains(event.target)) menu.open = false;
+    }
   });
   document.addEventListener("submit", (event) => sendUtc(event.target), { capture: true });
   document.addEventListener("log:replaced", showLocal);

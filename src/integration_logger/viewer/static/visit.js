@@ -3,8 +3,8 @@
 import { growOlder, localise } from "./time.js";
 import { restart } from "./live.js";
 
-const PARTS = ["ask", "range", "list", "pane-slot"];
-const AROUND = ["timeline", "filters"];
+const PARTS = ["ask", "range", "export", "list", "pane-slot"];
+const AROUND = ["timeline", "filters", "export-size"];
 const LINKS = "#filters a[href^='?'], #ask a[href^='?'], #range a[href^='?'], #timeline a, #list a.button[href^='?'], .chip, .empty a[href^='?'], .facts a[href^='?']";
 
 const byId = (id) => document.getElementById(id);
@@ -46,7 +46,7 @@ export async function loadAround() {
 }
 
 export function isInUse() {
-  return AROUND.some((id) => byId(id).matches(":hover, :focus-within"));
+  return AROUND.some((id) => byId(id)?.matches(":hover, :focus-within"));
 }
 
 // Returns the page, or null where another was asked for since. A page without the wanted part (the session has
@@ -69,7 +69,7 @@ function replace(page, parts) {
   const focused = document.activeElement?.id || document.activeElement?.dataset?.key;
   for (const id of parts) {
     const fresh = page.getElementById(id);
-    if (!fresh) continue;
+    if (!fresh || !byId(id)) continue;
     localise(fresh);
     growOlder(fresh);
     byId(id).replaceWith(fresh);
