@@ -2,7 +2,7 @@
 
 They come from the source distribution of the version that is installed, where that carries them. What they need
 beyond this project's own test requirements is named, not installed: a module that cannot be collected is told for
-both runs.
+both runs. Give it by ``PYTHONPATH``: Werkzeug's need ``ephemeral-port-reserve``, Flask's a pytest before 9.
 """
 
 from __future__ import annotations
@@ -28,7 +28,13 @@ class Suite(NamedTuple):
     tests: tuple[str, ...] = ("tests",)
 
 
-SUITES: Final = {"httpx": Suite("logged_httpx"), "httpx2": Suite("logged_httpx")}
+SUITES: Final = {
+    "flask": Suite("logged_flask"),
+    "httpx": Suite("logged_httpx"),
+    "httpx2": Suite("logged_httpx"),
+    "starlette": Suite("logged_starlette"),
+    "werkzeug": Suite("logged_werkzeug"),
+}
 
 
 def source(library: str, folder: Path) -> Path:
