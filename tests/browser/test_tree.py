@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Mount, Route
 
+from integration_logger.testing import recording
 from tests.browser.conftest import Log, Open
 from tests.browser.test_reading import PHONE
-from tests.viewer.server import new_entry
+from tests.test_correlation import WAYS
+from tests.viewer.server import OWNER, new_entry, serving
 from tests.viewer.test_pages import HOSTILE
 from tests.viewer.test_related import Family, made
 
@@ -91,3 +98,28 @@ def test_hostile_kin_is_shown_as_text(log: Log, open_page: Open) -> None:
     page = open_page(f"?entry={parent.id}&tab=tree")
     expect(page.locator(".tree-link")).to_have_count(len(entries))
     expect(page.locator(".tree")).to_contain_text(HOSTILE[0])
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_call_and_what_it_causes_is_one_tree(browser: Browser, way: str) -> None:
+    """Inbound, and two outbound by tasks, threads or a pool in a mounted app: a retried one, and one unreachable."""
+    with recording() as log:
+
+        async def endpoint(request: Request) -> Response:
+            await WAYS[way](log)
+            return PlainTextResponse("done")
+
+        mounted = Starlette(routes=[Route("/order", endpoint)])
+        logs = log.viewer(authorize=lambda request: OWNER)
+        host = log.asgi(Starlette(routes=[Mount("/shop", mounted), Mount("/logs", logs)]))
+        with serving(host) as address:
+            assert httpx.get(f"{address}/shop/order").text == "done"
+            inbound = next(entry for entry in log.entries if entry.kind == "inbound")
+            page = browser.new_page()
+            page.goto(f"{address}/logs/?entry={inbound.id}&tab=tree")
+            expect(page.locator(".tree-link")).to_have_count(5)
+            notes = page.locator(".tree-note").all_inner_texts()
+            page.close()
+    attempts = [f"attempt {number}" for number in (1, 2, 3)]
+    assert [note for note in notes if note in attempts] == attempts
+    assert len(notes) == 4
