@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from typing import Any
 
 import httpx
@@ -228,3 +230,44 @@ def test_a_logger_without_a_store_has_nothing_to_erase() -> None:
     """With ``store=None`` the call is made for nothing, and does no harm."""
     with closing(IntegrationLogger(None)) as log:
         assert log.erase(user_id="42").entries == 0
+
+
+# --- the page -----------------------------------------------------------------------------------------
+
+
+def test_the_page_erases_what_was_counted(in_memory: RecordingLogger) -> None:
+    """The count comes first; only its number, typed by the reader, takes the entries away."""
+    kept = write(in_memory, 1, user_id="7", tenant="1")
+    write(in_memory, 2, user_id="42", tenant="1")
+    client = Client(in_memory.viewer(authorize=lambda _: LIMITED))
+    link = re.search(r'href="\./(erase\?[^"]+)"', client.get("/?user_id=42").text)
+    assert link
+    counted = client.get("/" + unescape(link[1]))
+    assert "<b>2 entries match</b>" in counted.text
+    assert len(ids(in_memory)) == 3
+    token = re.search('name="csrf" value="([^"]+)"', counted.text)
+    assert token
+    fields = {"q": "user_id:42", "csrf": token[1]}
+    browsers = {"sec-fetch-site": "same-origin"}
+    for wrong in ({}, {"confirm": "3"}, {"confirm": ""}):
+        assert client.send("POST", "/erase", data=fields | wrong, headers=browsers).status_code == 400
+    assert (
+        client.send("POST", "/erase", data=fields | {"csrf": "x", "confirm": "2"}, headers=browsers).status_code == 403
+    )
+    assert len(ids(in_memory)) == 3
+    done = client.send("POST", "/erase", data=fields | {"confirm": "2"}, headers=browsers)
+    assert "2 entries were erased" in done.text
+    assert ids(in_memory) == kept
+    assert [noted.operation for noted in audited(in_memory)] == ["erase"]
+
+
+def test_the_page_erases_nothing_by_a_link(in_memory: RecordingLogger) -> None:
+    """An address with the number in it counts only; what is unclear is refused; others are not led there."""
+    kept = write(in_memory, 2, user_id="42")
+    client = Client(in_memory.viewer(authorize=lambda _: ANA))
+    assert "2 entries match" in client.get("/erase?q=user_id:42&confirm=2").text
+    assert client.get("/erase?q=-user_id:42").status_code == 400
+    assert ids(in_memory) == kept
+    reader = Client(in_memory.viewer(authorize=lambda _: Principal("bo", role="supervisor", tenants=ALL)))
+    assert reader.get("/erase?q=user_id:42").status_code == 403
+    assert "erase?" not in reader.get("/?user_id=42").text

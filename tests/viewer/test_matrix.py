@@ -61,6 +61,15 @@ ROUTES: dict[str, Row] = {
     ),
     "GET /integrations": Row("view", (Asked("", "ended"),)),
     "GET /audit": Row("audit", (Asked("", "audit"), Asked("q=mark0")), limited=False),
+    "GET /erase": Row("erase", (Asked(""), Asked("q=kind:inbound"), Asked("q=-status:failed", status=400))),
+    "POST /erase": Row(
+        "erase",
+        (
+            Asked(send={}),
+            Asked(send={"q": "kind:inbound", "confirm": ""}, status=400),
+            Asked(send={"q": "kind:inbound"}, status=400),
+        ),
+    ),
     "GET /health": Row("view", (Asked(),), limited=False),
     "GET /api/entries": Row(
         "view", (Asked("", "all"), Asked("order=asc&cursor=0&limit=500", "ended"), Asked("kind=audit", "audit"))

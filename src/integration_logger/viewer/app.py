@@ -30,6 +30,7 @@ from integration_logger.viewer.applications import checked as applications_of
 from integration_logger.viewer.audit import Audit
 from integration_logger.viewer.audits import AuditPage
 from integration_logger.viewer.changes import Changes, Erase
+from integration_logger.viewer.erasing import ErasePage
 from integration_logger.viewer.exports import Exports
 from integration_logger.viewer.figures import Figures
 from integration_logger.viewer.gate import Gate
@@ -82,14 +83,16 @@ class Viewer:
         self.tail = Tail(store)
         watch = Watch(store, self._open, health, retention)
         audit = audit or Audit()
+        changes = Changes(store, audit, retention, erase)
         self.routes = routes(
             Api(store, self._render, self.tail, watch, audit),
             Figures(store),
             Exports(store, audit),
             Pages(store, self._render, watch, audit, applications_of(applications)),
-            Changes(store, audit, retention, erase),
+            changes,
             IntegrationPages(store, self._render, integrations or Integrations()),
             AuditPage(store, self._render),
+            ErasePage(self._render, changes),
         )
         self._app = self._starlette(Gate(store, self._open, authorize, self._render, enabled_for))
 

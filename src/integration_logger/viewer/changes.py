@@ -39,7 +39,16 @@ class Changes:
         filters = submitted(request)
         dry_run = _take_dry_run(request, filters)
         query = read_erasure(filters, principal.scope)
-        return self._run("erase", request, principal, query, lambda: self._erase(query, dry_run), dry_run=dry_run)
+        done = self.count(query) if dry_run else self.erase_matches(request, principal, query)
+        return _answer(done, principal, dry_run=dry_run)
+
+    def count(self, query: Query) -> Purged:
+        """Return what an erasure would take away."""
+        return self._erase(query, True)
+
+    def erase_matches(self, request: Request, principal: Principal, query: Query) -> Purged:
+        """Delete what the query finds, which must lie within the scope of the reader."""
+        return self._noted("erase", request, principal, query, lambda: self._erase(query, False))
 
     def purge(self, request: Request, principal: Principal) -> Response:
         """Delete what the rules of retention no longer keep, now instead of within a minute."""
@@ -54,27 +63,24 @@ class Changes:
                 datetime.now(UTC), max_rows=bounds.max_rows, max_bytes=bounds.max_bytes, dry_run=dry_run
             )
 
-        return self._run("purge", request, principal, None, run, dry_run=dry_run)
+        done = run() if dry_run else self._noted("purge", request, principal, None, run)
+        return _answer(done, principal, dry_run=dry_run)
 
-    def _run(
-        self,
-        operation: str,
-        request: Request,
-        principal: Principal,
-        query: Query | None,
-        run: Callable[[], Purged],
-        *,
-        dry_run: bool,
-    ) -> Response:
+    def _noted(
+        self, operation: str, request: Request, principal: Principal, query: Query | None, run: Callable[[], Purged]
+    ) -> Purged:
         try:
             done = run()
         except StoreError as error:
             self._audit.note(operation, request, principal, error=error, **erased(query))
             raise
-        if not dry_run:
-            self._audit.note(operation, request, principal, **erased(query, done))
-        counts = {"entries": done.entries, "bodies": done.bodies} if principal.limited else msgspec.structs.asdict(done)
-        return json_response({"dry_run": dry_run} | counts)
+        self._audit.note(operation, request, principal, **erased(query, done))
+        return done
+
+
+def _answer(done: Purged, principal: Principal, *, dry_run: bool) -> Response:
+    counts = {"entries": done.entries, "bodies": done.bodies} if principal.limited else msgspec.structs.asdict(done)
+    return json_response({"dry_run": dry_run} | counts)
 
 
 def erased(query: Query | None, done: Purged | None = None) -> dict[str, Any]:

@@ -106,7 +106,7 @@ class Gate:
         if route.needs_store:
             self._open_store()
         request.state.csrf = self._token(principal)
-        request.state.sees_audit = principal.may("audit")
+        request.state.sees_audit, request.state.may_erase = principal.may("audit"), principal.may("erase")
         return cast(Response, route.endpoint(request, principal))
 
     def _is_readers_own(self, request: Request, principal: Principal) -> bool:

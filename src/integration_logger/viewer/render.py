@@ -79,7 +79,7 @@ class Renderer:
         """Answer with a page. All its addresses are relative, so that no prefix and no proxy matters."""
         base = "../" * (route_path(request.scope).count("/") - 1) or "./"
         csrf = getattr(request.state, "csrf", None)
-        values["sees_audit"] = getattr(request.state, "sees_audit", False)
+        values |= {name: getattr(request.state, name, False) for name in ("sees_audit", "may_erase")}
         text = self._environment.get_template(template).render(base=base, now=datetime.now(UTC), csrf=csrf, **values)
         return HTMLResponse(text, status)
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from integration_logger.viewer.api import Api
     from integration_logger.viewer.audits import AuditPage
     from integration_logger.viewer.changes import Changes
+    from integration_logger.viewer.erasing import ErasePage
     from integration_logger.viewer.exports import Exports
     from integration_logger.viewer.figures import Figures
     from integration_logger.viewer.integrations import IntegrationPages
@@ -54,6 +55,7 @@ def routes(
     changes: Changes,
     integrations: IntegrationPages,
     audits: AuditPage,
+    erasing: ErasePage,
 ) -> tuple[Route, ...]:
     """Return the table."""
     table: tuple[Route, ...] = (
@@ -62,6 +64,7 @@ def routes(
         Route(path="/integrations", endpoint=integrations.page),
         Route(path="/runs", endpoint=pages.runs),
         Route(path="/audit", endpoint=audits.page, needs="audit", limited=False),
+        Route(path="/erase", endpoint=erasing.page, needs="erase", methods=("GET", "POST"), costs=CHANGE),
         Route(path="/health", endpoint=pages.health, limited=False, needs_store=False),
         Route(path="/api/entries", endpoint=api.entries),
         Route(path="/api/entries/{id}", endpoint=api.entry),
