@@ -62,6 +62,8 @@ def recorded(*captures: Capture, **options: Any) -> list[Entry]:
         ("https://sheets.googleapis.com/v4/spreadsheets", "google-sheets"),
         ("https://acme.zendesk.com/api/v2/tickets.json", "zendesk"),
         ("https://zendesk.com.evil.example/", None),
+        ("https://www.googleapis.com?x=/calendar/", None),
+        ("https://www.googleapis.com", None),
     ],
 )
 def test_calls_are_recognised_by_host_and_path(url: str, name: str | None) -> None:

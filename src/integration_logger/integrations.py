@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from fnmatch import translate
 from typing import Any, Final
 
 from msgspec.structs import force_setattr
@@ -24,12 +23,13 @@ _REMEMBERED: Final = 1024
 """Hosts whose candidates are remembered; names of hosts may come from strangers."""
 _HOST: Final = re.compile(r"(?:\*\.)?[a-z0-9_.-]+", re.ASCII)
 _PORT: Final = re.compile(r":\d+\Z", re.ASCII)
-_PATH: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^/?#]*([^?#]*)")
+_END: Final = r"(?=[?#]|\Z)"
+"""Where a path ends within a URL."""
 
 Classify = Callable[[Entry], "str | None"]
 """Gets the entry, not yet masked; returns ``completed``, ``failed``, an error type, or None: as it is."""
-_Candidate = tuple[Callable[[str], object] | None, str]
-"""What tells whether a path is meant, None for all, and the name of the integration."""
+_Candidate = tuple[Callable[[str, int], object] | None, str]
+"""What tells whether the path is meant that begins there in a URL, None for all, and the name of the integration."""
 
 
 class Integration:
@@ -89,7 +89,9 @@ class Integrations:
             self._own.setdefault(integration.name, []).append(integration)
         self._classify = {i.name: i.classify for i in reversed(own) if i.classify}
         self._hosts = (_Hosts(own), _Hosts(catalogue))
-        self._paths: list[_Candidate] = [(_matcher(path), i.name) for i in own for path in i.paths]
+        paths = [(path, i.name) for i in own for path in i.paths]
+        self._path_names = [name for _, name in paths]
+        self._paths = re.compile("|".join(f"({_pattern(path)})" for path, _ in paths)).match if paths else None
         self._remembered: dict[str, Sequence[_Candidate]] = {}
 
     def label(self, entry: Entry) -> None:
@@ -99,8 +101,9 @@ class Integrations:
         name = None
         if entry.kind == "outbound":
             name = None if entry.host is None else self.of_call(entry.host, entry.url)
-        elif self._paths and entry.kind == "inbound" and entry.url is not None:
-            name = _first(self._paths, entry.url)
+        elif self._paths is not None and entry.kind == "inbound" and (url := entry.url) is not None:
+            match = self._paths(url, _path_start(url))
+            name = None if match is None else self._path_names[(match.lastindex or 0) - 1]
         if name is not None:
             force_setattr(entry, "integration", name)
 
@@ -111,8 +114,14 @@ class Integrations:
             candidates = self._remember(host)
         if not candidates:
             return None
-        matches, name = candidates[0]
-        return name if matches is None else _first(candidates, url or "")
+        start, target = -1, url or ""
+        for matches, name in candidates:
+            if matches is None:
+                return name
+            start = _path_start(target) if start < 0 else start
+            if matches(target, start):
+                return name
+        return None
 
     def _remember(self, host: str) -> Sequence[_Candidate]:
         name = _PORT.sub("", host).rstrip(".").lower()
@@ -171,19 +180,24 @@ class _Hosts:
             dot = host.find(".", dot + 1)
 
 
-def _first(candidates: Iterable[_Candidate], url: str) -> str | None:
-    path = url_path(url)
-    return next((name for matches, name in candidates if matches is None or matches(path)), None)
+def _path_start(url: str) -> int:
+    """Return where the path begins in a URL, of which only the target may be known."""
+    if url.startswith("/"):
+        return 0
+    authority = url.find("://") + 3
+    start, query = url.find("/", authority), url.find("?", authority)
+    return len(url) if start < 0 or -1 < query < start else start
 
 
-def url_path(url: str) -> str:
-    """Return the path of a URL, of which only the target may be known."""
-    match = _PATH.match(url)
-    return (match[1] or "/") if match else url.partition("?")[0].partition("#")[0]
+def _matcher(pattern: str) -> Callable[[str, int], object]:
+    if pattern.endswith("*") and pattern.count("*") == 1:
+        prefix = pattern[:-1]
+        return lambda url, start: url.startswith(prefix, start)
+    return re.compile(_pattern(pattern)).match
 
 
-def _matcher(pattern: str) -> Callable[[str], object]:
-    return re.compile(translate(pattern)).match if "*" in pattern else pattern.__eq__
+def _pattern(pattern: str) -> str:
+    return "[^?#]*".join(map(re.escape, pattern.split("*"))) + _END
 
 
 def _decide(entry: Entry, verdict: str) -> None:

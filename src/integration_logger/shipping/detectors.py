@@ -191,10 +191,10 @@ def _sentences(said: object) -> Iterator[str]:
 
 SOAP: Final = "soap"
 _JSON: Final[dict[str, tuple[tuple[bytes, ...], Detector]]] = {
-    "maestra": ((b'"validationMessages"', b'"errorMessage"'), _maestra),
-    "kondado": ((b'"success"',), _success_false),
-    "graphql": ((b'"errors"',), _graphql),
-    "json-rpc": ((b'"jsonrpc"',), _json_rpc),
+    "maestra": ((b"validationMessages", b"errorMessage"), _maestra),
+    "kondado": ((b"success",), _success_false),
+    "graphql": ((b"errors",), _graphql),
+    "json-rpc": ((b"jsonrpc",), _json_rpc),
 }
 """What must stand in a body before it is worth to be read, and what reads it."""
 DETECTORS: Final = (*_JSON, SOAP)
