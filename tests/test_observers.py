@@ -14,7 +14,8 @@ from integration_logger import ConfigurationError, Entry, IntegrationLogger
 from integration_logger import observers as module
 from integration_logger.capture import Capture
 from integration_logger.entry import InFlight
-from integration_logger.observers import Follower, Observers, RunFinished
+from integration_logger.observers import Follower, Observers
+from integration_logger.runs import RunFinished
 from integration_logger.stores import open_store
 from integration_logger.stores.memory import MemoryStore
 from tests.deadlines import eventually

@@ -22,14 +22,13 @@ from integration_logger.context import attempts, current
 from integration_logger.entry import Entry
 from integration_logger.integrations import Integration
 from integration_logger.lifecycle import Lifecycle
-from integration_logger.observers import RunCallback, RunFinished
 from integration_logger.processors import Processor
 from integration_logger.proxies import TrustedProxies
 from integration_logger.query import EVERYTHING, Query
 from integration_logger.recorder import ConstantLabels, Recorder
 from integration_logger.redaction import Redactor
 from integration_logger.retention import Retention
-from integration_logger.runs import last_run
+from integration_logger.runs import RunCallback, RunFinished, last_run
 from integration_logger.shipping.detectors import DETECTORS
 from integration_logger.spool.writer import Spool
 from integration_logger.stores.base import Purged, Store

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from time import monotonic
 from typing import Final, Protocol
 
@@ -21,7 +21,7 @@ from integration_logger.errors import ConfigurationError, StoreError
 from integration_logger.query import EVERYTHING, MAX_LIMIT, Query
 from integration_logger.shipping.threads import Worker
 from integration_logger.stores.base import Store
-from integration_logger.stores.integration_health import observe_entries
+from integration_logger.stores.integration_health import forget, observe_entries
 from integration_logger.stores.state import ABSENT
 from integration_logger.trouble import Trouble, describe
 
@@ -35,15 +35,14 @@ NOTE_EVERY: Final = 5000
 """Entries that an observer may pass over, because they do not concern it, before its place is noted anew."""
 MOST_ABANDONED: Final = 500
 """Entries of dead processes that are remembered: their true end may come later, under the same id."""
-GRACE: Final = timedelta(minutes=1)
-"""A new observer begins so long before it was registered: several processes never register it at one moment."""
 LOOK_BACK: Final = 10_000
 """Entries that integration health looks back over when it is new."""
 HEALTH_POLL: Final = 5.0
 SHARE: Final = 0.05
 """The part of one processor that integration health takes at most, whatever passes."""
-_FINISHED_RUNS: Final = Query.parse([("kind", "run"), ("limit", str(MAX_LIMIT)), ("order", "asc")], EVERYTHING)
-_ALL: Final = replace(_FINISHED_RUNS, conditions=())
+ALL_ENTRIES: Final = Query(scope=EVERYTHING, limit=MAX_LIMIT, order="asc")
+FORGET_EVERY: Final = 3600.0
+"""Seconds between two looks at which tenants were not heard of for long."""
 
 
 class Observer(Protocol):
@@ -265,7 +264,7 @@ class Follower:
                 raise StoreError("another process has begun")
             return place, noted
         place = msgspec.json.decode(noted, type=Place)
-        if self._seen is None and place.seq > _newest(self._store):  # the store was begun anew
+        if self._seen is None and place.seq > newest_seq(self._store):  # the store was begun anew
             place = Place(0)
         return place, noted
 
@@ -282,40 +281,7 @@ def _beyond(place: Place, seen: Sequence[Entry]) -> Place:
     return Place(max(place.seq, *(e.seq or 0 for e in seen)), abandoned[-MOST_ABANDONED:])
 
 
-# --- the observers that there are ----------------------------------------------------------------------
-
-
-RunCallback = Callable[[Entry], object]
-
-
-class RunFinished:
-    """Tells a callback of the host about each run that has ended."""
-
-    batch = 1
-    pause = POLL
-    query = _FINISHED_RUNS
-
-    def __init__(self, name: str, callback: RunCallback) -> None:
-        self.name = f"run-finished/{name}"
-        self._callback = callback
-        self._registered_at = datetime.now(UTC)
-
-    def begin(self, store: Store) -> int:
-        """Begin with the runs that ended since this was registered, and shortly before."""
-        since = self._registered_at - GRACE
-        start, cursor = _newest(store), None
-        while True:
-            page = store.search(replace(self.query, order="desc", cursor=cursor))
-            found = [entry.seq or 0 for entry in page.entries if (entry.ended_at or entry.started_at) >= since]
-            start = min([start, *(seq - 1 for seq in found)])
-            cursor = page.next_cursor
-            if not page.has_more or (page.entries and not found):
-                return start
-
-    def observe(self, store: Store, entries: Sequence[Entry]) -> None:
-        """Call the host with the whole entry."""
-        for entry in entries:
-            self._callback(store.get(entry.id, EVERYTHING) or entry)
+# --- integration health ----------------------------------------------------------------------
 
 
 class IntegrationHealth:
@@ -324,17 +290,24 @@ class IntegrationHealth:
     name = "integration-health"
     batch = MAX_LIMIT
     pause = HEALTH_POLL
-    query = _ALL
+    query = ALL_ENTRIES
 
     def begin(self, store: Store) -> int:
         """Begin with the newest of what is there."""
-        return max(0, _newest(store) - LOOK_BACK)
+        return max(0, newest_seq(store) - LOOK_BACK)
+
+    def __init__(self) -> None:
+        self._forget_at = 0.0
 
     def observe(self, store: Store, entries: Sequence[Entry]) -> None:
         """Count."""
         observe_entries(store.state, entries)
+        if monotonic() >= self._forget_at:
+            self._forget_at = monotonic() + FORGET_EVERY
+            forget(store.state, datetime.now(UTC))
 
 
-def _newest(store: Store) -> int:
+def newest_seq(store: Store) -> int:
+    """Return the ``seq`` of the newest entry of all."""
     page = store.search(Query(scope=EVERYTHING, limit=1))
     return (page.entries[0].seq or 0) if page.entries else 0

@@ -1,15 +1,21 @@
-"""When a pipeline or model ran last: what other processes wait for."""
+"""When a pipeline or model ran last, and telling the host of each that has ended: what other processes wait for."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from msgspec.structs import replace
 
 from integration_logger.entry import Entry
 from integration_logger.filters import Condition
-from integration_logger.query import ALL, Query, Scope
+from integration_logger.observers import ALL_ENTRIES, newest_seq
+from integration_logger.query import ALL, EVERYTHING, Query, Scope
 from integration_logger.stores.base import Store
+
+GRACE: Final = timedelta(minutes=1)
+"""A new callback begins so long before it was registered: several processes never register it at one moment."""
 
 
 def runs_only(query: Query) -> Query:
@@ -35,3 +41,36 @@ def last_run(store: Store, log_type: str | None, job_id: object, filters: Mappin
         if not page.has_more:  # else the search has run out of its time, and goes on
             return None
         query = replace(query, cursor=page.next_cursor)
+
+
+RunCallback = Callable[[Entry], object]
+
+
+class RunFinished:
+    """Tells a callback of the host about each run that has ended."""
+
+    batch = 1
+    pause = 0.5
+    query = runs_only(ALL_ENTRIES)
+
+    def __init__(self, name: str, callback: RunCallback) -> None:
+        self.name = f"run-finished/{name}"
+        self._callback = callback
+        self._registered_at = datetime.now(UTC)
+
+    def begin(self, store: Store) -> int:
+        """Begin with the runs that ended since this was registered, and shortly before."""
+        since = self._registered_at - GRACE
+        start, cursor = newest_seq(store), None
+        while True:
+            page = store.search(replace(self.query, order="desc", cursor=cursor))
+            found = [entry.seq or 0 for entry in page.entries if (entry.ended_at or entry.started_at) >= since]
+            start = min([start, *(seq - 1 for seq in found)])
+            cursor = page.next_cursor
+            if not page.has_more or (page.entries and not found):
+                return start
+
+    def observe(self, store: Store, entries: Sequence[Entry]) -> None:
+        """Call the host with the whole entry."""
+        for entry in entries:
+            self._callback(store.get(entry.id, EVERYTHING) or entry)

@@ -16,6 +16,7 @@ from integration_logger.errors import QueryError
 from integration_logger.ids import new_id
 from integration_logger.query import ALL, Query, Scope
 from integration_logger.stores.base import Purged, Store
+from integration_logger.stores.integration_health import forget_tenants
 
 REMEMBERED: Final = timedelta(days=7)
 """How long an erasure holds for what arrives late."""
@@ -109,6 +110,7 @@ def erase(store: Store, query: Query, *, dry_run: bool = False) -> Purged:
     _note(store, key, erasure)  # first: if this process dies over it, another one does it
     newest = store.info().newest_seq
     erased = store.erase(query)
+    forget_tenants(store.state, query)
     _note(store, key, msgspec.structs.replace(erasure, above=newest))
     return erased
 

@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from integration_logger.entry import Entry
-from integration_logger.query import All, Scope
+from integration_logger.query import All, Query, Scope
 from integration_logger.stores.counting import percentiles
 from integration_logger.stores.state import State
 
@@ -138,6 +138,15 @@ def forget(state: State, now: datetime) -> None:
         row = _read(value)
         if row is not None and all(now - record.last_at >= FORGET_AFTER for record in row.records):
             state.delete(key, expected=value)
+
+
+def forget_tenants(state: State, erased: Query) -> None:
+    """Delete the rows of tenants of whom everything was erased; does nothing where only a part was."""
+    tenants = [c.values for c in erased.conditions if c.field == "tenant" and not c.negated]
+    is_whole = len(erased.conditions) == len(tenants) == 1 and not (erased.text or erased.not_text or erased.since)
+    if is_whole and erased.till is None and isinstance(erased.scope.applications, All):
+        for tenant in tenants[0]:
+            state.delete(_key(tenant))
 
 
 def _key(tenant: str | None) -> str:
