@@ -24,6 +24,7 @@ from integration_logger.stores.base import Page
 from integration_logger.stores.memory import MemoryStore
 from integration_logger.viewer import Viewer
 from tests.compat.runs import OWNER, api, block, ran
+from tests.deadlines import eventually
 from tests.factories import make_entry
 from tests.viewer.server import Client, serving
 
@@ -516,4 +517,21 @@ def test_a_logger_serves_what_it_recorded_and_does_not_log_that(tmp_path: Path) 
     }  # fmt: skip
     assert "no rows to divide" in client.get("/pipelines/702/status").json()["702"]["raw_msg"]
     assert log.health().captured == 2
+    log.close()
+
+
+def test_a_run_under_way_is_running(tmp_path: Path) -> None:
+    """As soon as its process has told of it, in the status and in no block; when it has ended, the other way round."""
+    log = IntegrationLogger(f"sqlite:///{tmp_path}/log.db", announce_after=0)
+    client = Client(log.compat.kondado(authorize=lambda _: OWNER))
+
+    def is_running() -> bool:
+        return client.get("/models/162/status").json().get("data", {}).get("162", {}).get("is_running") is True
+
+    with log.run("Leads", log_type="model", job_id=162):
+        eventually(is_running)
+        assert block(client, 0, "/model_logs") == ([], None)
+    assert log.flush(10)
+    assert not is_running()
+    assert len(block(client, 0, "/model_logs")[0]) == 1
     log.close()
