@@ -242,6 +242,16 @@ def test_the_status_code_decides(log: RecordingLogger, code: Any, status: str, e
     assert (entry.status, entry.error_type, entry.status_code) == (status, error_type, int(code))
 
 
+def test_attempts_of_one_call(log: RecordingLogger) -> None:
+    """Retries by hand are attempts of one call, whatever sort of call it is."""
+    with log.attempts():
+        for code in (500, 200):
+            with log.call("C2E") as call:
+                call.response(status_code=code)
+    first, second = log.entries
+    assert (first.attempt, second.attempt, second.transaction_id) == (1, 2, first.id)
+
+
 def test_a_call_that_failed_without_an_exception(log: RecordingLogger) -> None:
     """The host says so."""
     with log.call("C2E") as call:

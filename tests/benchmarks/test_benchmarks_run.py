@@ -16,6 +16,7 @@ COMMAND = (sys.executable, "-m", "tests.benchmarks", "--quick")
         ("overhead", ["Added to a request", "1 KiB", "credentials", "limit met", "CPU"]),
         ("wsgi", ["Added to a WSGI request", "1 KiB", "credentials"]),
         ("shipping", ["From the spool into the store", "entries/s", "decode", "compress"]),
+        ("runs", ["A run with 10 calls", "labels, rows, savepoint", "bodies of the calls"]),
         ("memory", ["upload", "download", "limit met"]),
         ("serving", ["requests/s", "bare Starlette", "p99 ms", "Paced", "Sustained"]),
     ],
