@@ -244,7 +244,7 @@ def test_streams_are_bounded(monkeypatch: pytest.MonkeyPatch, most: int, of_read
     """One too many gets what there is, ends, and comes back later; when others have ended it stays open again."""
     monkeypatch.setattr(tail, "MOST_STREAMS", most)
     monkeypatch.setattr(tail, "MOST_OF_READER", of_reader)
-    monkeypatch.setattr(tail, "LIFETIME", 1.5)
+    monkeypatch.setattr(tail, "LIFETIME", 2.0)
     store = MemoryStore()
     store.write([entry := new_entry()])
     app = viewer(store)
