@@ -257,6 +257,14 @@ class Cell(NamedTuple):
             yield f"says that the slowest took {figures['p99']} s"
 
 
+def about(reader: Reader, row: Row, path: str, asked: Asked, entries: list[Entry]) -> list[Entry]:
+    """Return the entries that a route is asked about: all, where the answer depends on it and is not one of many."""
+    if "{id}" not in path + asked.query:
+        return entries[:1]
+    few = "{id}" not in path or asked.shows == "none" or asked.format != "csv"
+    return entries[:4] if few or expected(reader, row, "", entries[0]) != 200 else entries
+
+
 async def ask(reader: Reader) -> AsyncIterator[Cell]:
     """Ask everything as one reader; what changes something is asked of a log of its own."""
     log = build()
@@ -266,7 +274,7 @@ async def ask(reader: Reader) -> AsyncIterator[Cell]:
             store, entries = log if asked.send is None else build()
             transport = httpx.ASGITransport(viewer(store, reader.principal))
             async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as client:
-                for entry in entries if "{id}" in path + asked.query else entries[:1]:
+                for entry in about(reader, row, path, asked, entries):
                     address = f"{path}?{asked.query}".rstrip("?").format(id=entry.id, format=asked.format)
                     answer = await client.request(method, address, json=asked.send)
                     left = {mark_of(e) for e in entries if store.get(e.id, query.EVERYTHING)}
