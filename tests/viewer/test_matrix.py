@@ -265,14 +265,21 @@ def about(reader: Reader, row: Row, path: str, asked: Asked, entries: list[Entry
     return entries[:4] if few or expected(reader, row, "", entries[0]) != 200 else entries
 
 
+def served_log(reader: Reader) -> tuple[httpx.ASGITransport, MemoryStore, list[Entry]]:
+    """Return a log of its own, and the way to its browser."""
+    store, entries = build()
+    return httpx.ASGITransport(viewer(store, reader.principal)), store, entries
+
+
 async def ask(reader: Reader) -> AsyncIterator[Cell]:
     """Ask everything as one reader; what changes something is asked of a log of its own."""
-    log = build()
+    log = served_log(reader)
     for name, row in ROUTES.items():
         method, path = name.split(" ")
         for asked in row.asked:
-            store, entries = log if asked.send is None else build()
-            transport = httpx.ASGITransport(viewer(store, reader.principal))
+            # a browser that has exported much refuses more of it for a while
+            anew = asked.send is not None or row.needs == "export"
+            transport, store, entries = served_log(reader) if anew else log
             async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as client:
                 for entry in about(reader, row, path, asked, entries):
                     address = f"{path}?{asked.query}".rstrip("?").format(id=entry.id, format=asked.format)
