@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx
 import pytest
 
 from integration_logger import ConfigurationError, Entry, Integration
@@ -70,6 +71,20 @@ def test_calls_are_recognised_by_host_and_path(url: str, name: str | None) -> No
     """Whole names and their ends only, whatever the case of letters and the port; a path where hosts are shared."""
     (entry,) = recorded(outbound(url), integrations=[ACME])
     assert entry.integration == name
+
+
+def test_a_call_by_httpx_is_recognised() -> None:
+    """The whole way: the client, the entry in the store, and the redirect that goes elsewhere."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        moved = request.url.host == "api.stripe.com"
+        return httpx.Response(302, headers={"location": "https://x.example/"}) if moved else httpx.Response(200)
+
+    with recording() as log, httpx.Client(transport=httpx.MockTransport(answer), follow_redirects=True) as client:
+        log.httpx(client).get("https://api.stripe.com/v1/charges")
+        assert [(entry.host, entry.integration) for entry in log.entries] == [
+            ("api.stripe.com", "stripe"), ("x.example", None)
+        ]  # fmt: skip
 
 
 @pytest.mark.parametrize("known", CATALOGUE, ids=lambda known: known.name)

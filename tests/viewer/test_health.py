@@ -144,6 +144,18 @@ def test_what_the_process_that_answers_knows_is_told_at_once() -> None:
     assert len(told(make_report(losses=(loss,)), health=lambda: here)["losses"]) == 1
 
 
+def test_an_observer_that_is_behind_is_told() -> None:
+    """How far each is, as the process said that runs it; for more than a minute it is to be looked at."""
+    data = told(
+        make_report("one", observers={"x": 7.0, "y": 0.0}), make_report("two", pid=4712, observers={"x": 754.0})
+    )
+    assert data["totals"]["observers"] == {"x": 754.0, "y": 0.0}
+    assert data["status"] == "degraded"
+    assert data["findings"][0]["text"] == "The observer x has been behind the log for 12 m 34 s."
+    assert told(make_report(ago=SILENT, observers={"x": 754.0}))["status"] == "ok"
+    assert samples(served(make_report(observers={"x": 7.0})))["observer_lag_seconds x"] == 7
+
+
 def test_the_store_may_be_away() -> None:
     """Then the answer says so with status 200, and has what the process that answers knows."""
     data = told(store=Away(), health=lambda: Health(captured=3, problems=("disk full",)))
