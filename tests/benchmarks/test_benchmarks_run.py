@@ -15,6 +15,7 @@ COMMAND = (sys.executable, "-m", "tests.benchmarks", "--quick")
     [
         ("overhead", ["Added to a request", "1 KiB", "credentials", "limit met", "CPU"]),
         ("wsgi", ["Added to a WSGI request", "1 KiB", "credentials"]),
+        ("outbound", ["Added to a call that goes out", "sync", "async", "limit met"]),
         ("shipping", ["From the spool into the store", "entries/s", "decode", "compress"]),
         ("runs", ["A run with 10 calls", "labels, rows, savepoint", "bodies of the calls"]),
         ("memory", ["upload", "download", "limit met"]),
