@@ -107,7 +107,7 @@ def test_one_piece_stays_a_list(log: RecordingLogger) -> None:
     assert log.entries[0].response.body == b"hello"
 
 
-def test_no_piece_is_held_back(log: RecordingLogger) -> None:
+def test_scenario_14_no_piece_is_held_back(log: RecordingLogger) -> None:
     """Each piece is with the client before the app makes the next one."""
     happened: list[bytes | None] = []
 
@@ -123,7 +123,7 @@ def test_no_piece_is_held_back(log: RecordingLogger) -> None:
     assert log.entries[0].response.body == b"012"
 
 
-def test_written_by_hand(log: RecordingLogger) -> None:
+def test_scenario_14_written_by_hand(log: RecordingLogger) -> None:
     """What an app gives to ``write`` is part of its answer, before what it returns."""
 
     def app(environ: Any, start_response: Any) -> Iterable[bytes]:

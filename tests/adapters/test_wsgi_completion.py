@@ -146,7 +146,9 @@ def wrap(file: io.BytesIO, size: int = 8192) -> Wrapped:
 
 @pytest.mark.parametrize("wrapper", [FileWrapper, wrap], ids=["a class", "a function"])
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_a_file_that_the_server_sends_itself_passes_as_it_is(log: RecordingLogger, wrapper: Any, method: str) -> None:
+def test_scenario_16_a_file_that_the_server_sends_itself_passes_as_it_is(
+    log: RecordingLogger, wrapper: Any, method: str
+) -> None:
     """What the server's file wrapper has made reaches it untouched; the entry is written, its body unread."""
     made: list[Any] = []
 

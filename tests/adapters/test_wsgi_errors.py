@@ -95,7 +95,7 @@ def test_the_end_of_the_process_is_a_cancelled_call(
     assert (entry.response, entry.traceback) == (None, None)
 
 
-def test_an_answer_begun_anew_with_exc_info_is_the_one_that_counts(log: RecordingLogger) -> None:
+def test_scenario_14_an_answer_begun_anew_with_exc_info_is_the_one_that_counts(log: RecordingLogger) -> None:
     """An app that replaces its answer by one for the exception is recorded with that, and with the exception."""
 
     def app(environ: Any, start_response: Any) -> Iterable[bytes]:
@@ -192,7 +192,7 @@ def returns(answer: Any, *headers: tuple[str, str]) -> App:
 
 
 @pytest.mark.parametrize("leaves_after", [None, 0, 1, 2])
-def test_what_the_app_returns_is_closed_once(log: RecordingLogger, leaves_after: int | None) -> None:
+def test_scenario_14_what_the_app_returns_is_closed_once(log: RecordingLogger, leaves_after: int | None) -> None:
     """``close`` is called once, at the end and where the client leaves before it."""
     answer = Answer(b"a", b"b")
     Gateway(leaves_after=leaves_after).run(log.wsgi(returns(answer)))
@@ -205,7 +205,7 @@ def test_what_the_app_returns_is_closed_once(log: RecordingLogger, leaves_after:
     assert entry.status_code == 200
 
 
-def test_a_client_that_leaves_ends_the_generator(log: RecordingLogger) -> None:
+def test_scenario_14_a_client_that_leaves_ends_the_generator(log: RecordingLogger) -> None:
     """The generator's ``finally`` runs, as part of the call."""
 
     def app(environ: Any, start_response: Any) -> Iterator[bytes]:

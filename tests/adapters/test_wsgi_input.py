@@ -65,7 +65,7 @@ def reading(read: Callable[[Any], bytes], got: list[bytes]) -> App:
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["Content-Length", "chunked"])
 @pytest.mark.parametrize("way", WAYS)
-def test_a_body_is_kept_as_it_is_read(log: RecordingLogger, way: str, chunked: bool) -> None:
+def test_scenario_15_a_body_is_kept_as_it_is_read(log: RecordingLogger, way: str, chunked: bool) -> None:
     """The app reads what it reads without us, and the entry has it, whole."""
     got: list[bytes] = []
     headers = [TEXT, CHUNKED] if chunked else [TEXT]
@@ -78,7 +78,7 @@ def test_a_body_is_kept_as_it_is_read(log: RecordingLogger, way: str, chunked: b
 
 
 @pytest.mark.parametrize("read", [WAYS["read(7)"], WAYS["readline()"], WAYS["readlines()"], WAYS["iteration"]])
-def test_a_body_is_read_by_the_standard(log: RecordingLogger, read: Callable[[Any], bytes]) -> None:
+def test_scenario_15_a_body_is_read_by_the_standard(log: RecordingLogger, read: Callable[[Any], bytes]) -> None:
     """Nothing that PEP 3333 does not know is asked of the server's stream."""
     got: list[bytes] = []
     Gateway("POST", headers=[TEXT], body=LINES).check(log.wsgi(reading(read, got)))
@@ -129,7 +129,7 @@ def test_a_body_that_was_not_announced_is_kept(log: RecordingLogger, method: str
     assert (entry.request.body, entry.request.omitted, entry.request.truncated) == (LINES, None, False)
 
 
-def test_nothing_is_read_beyond_what_the_app_asks_for(log: RecordingLogger) -> None:
+def test_scenario_15_nothing_is_read_beyond_what_the_app_asks_for(log: RecordingLogger) -> None:
     """On a socket that stays open a single byte more would hang."""
     asked: list[tuple[Any, ...]] = []
 
@@ -191,7 +191,7 @@ def test_what_is_read_after_the_answer_is_not_part_of_the_call(log: RecordingLog
 
 
 @pytest.mark.parametrize("terminated", [None, True])
-def test_werkzeug_reads_through_it(log: RecordingLogger, terminated: bool | None) -> None:
+def test_scenario_15_werkzeug_reads_through_it(log: RecordingLogger, terminated: bool | None) -> None:
     """The stream that Werkzeug lays around the server's works on ours."""
     got: list[bytes] = []
 

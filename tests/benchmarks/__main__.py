@@ -17,6 +17,7 @@ NAMES = (
     "overhead",
     "outbound",
     "wsgi",
+    "tabs",
     "serving",
     "shipping",
     "store",

@@ -57,7 +57,7 @@ def run(folder: Path, code: str) -> list[str]:
     return ids
 
 
-def test_a_fork_in_the_middle_of_work(tmp_path: Path) -> None:
+def test_scenario_20_a_fork_in_the_middle_of_work(tmp_path: Path) -> None:
     """Threads of the parent record while it forks again and again; each child records too; each entry is stored once.
 
     No child takes over what waits in the parent, nor its threads' locks.

@@ -26,7 +26,7 @@ KINDS = {"threads": THREADS, "sync": SYNC, "gevent": GREENLETS, "uvicorn": UVICO
 
 @pytest.mark.parametrize("preload", [[], ["--preload"]], ids=["plain", "preload"])
 @pytest.mark.parametrize("kind", ["threads", "uvicorn"])
-def test_workers_that_start_at_once(shared: Log, kind: str, preload: list[str]) -> None:
+def test_scenario_19_workers_that_start_at_once(shared: Log, kind: str, preload: list[str]) -> None:
     """Four workers start together on an empty database: every call is stored once, whoever answered it."""
     app, *options = KINDS[kind]
     with gunicorn(shared, "--workers", "4", *options, *preload, app=app) as host, load(host, 8) as calls:
@@ -36,7 +36,7 @@ def test_workers_that_start_at_once(shared: Log, kind: str, preload: list[str]) 
 
 
 @pytest.mark.parametrize("kind", ["sync", "gevent"])
-def test_workers_of_other_kinds(shared: Log, kind: str) -> None:
+def test_scenario_19_workers_of_other_kinds(shared: Log, kind: str) -> None:
     """One call at a time, or threads that are greenlets: nothing is lost, and nothing waits for the log."""
     app, *options = KINDS[kind]
     with gunicorn(shared, "--workers", "2", *options, "--preload", app=app) as host, load(host, 8) as calls:
