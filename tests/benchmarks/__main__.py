@@ -26,6 +26,7 @@ NAMES = (
     "redaction",
     "purging",
     "runs",
+    "exports",
     "profile",
 )
 PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "performance.md"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
+import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -165,6 +167,25 @@ def test_rook_labels_its_fifteen_codes() -> None:
     }  # fmt: skip
     rows = read(text_of("rook", *(make_entry(status_code=code) for code in words)))
     assert [row["Status"] for row in rows] == [f"{code} - {word}" for code, word in words.items()]
+
+
+@pytest.mark.skipif(shutil.which("soffice") is None, reason="no LibreOffice: apt-get install libreoffice-calc-nogui")
+def test_a_spreadsheet_finds_no_formula(tmp_path: Path) -> None:
+    """LibreOffice, told to evaluate formulas, shows the result of none; without the apostrophes it would."""
+    entries = [make_entry(operation=text, labels={"x": text}) for text in (*HOSTILE, *HARMLESS) if text]
+    (tmp_path / "log.csv").write_text(text_of("operation,label.x,duration", *entries), newline="")
+    (tmp_path / "bare.csv").write_text("operation\r\n=1+1\r\n")
+    assert formulas(tmp_path / "bare.csv") == 1
+    assert formulas(tmp_path / "log.csv") == 0
+
+
+def formulas(path: Path) -> int:
+    """Return how many cells of a file are formulas to LibreOffice: commas, quotes, UTF-8, formulas evaluated."""
+    read = "CSV:44,34,76,1,,0,false,true,false,false,false,-1,true"
+    command = ["soffice", f"-env:UserInstallation={path.parent.as_uri()}/profile", "--headless", f"--infilter={read}"]
+    converted = [*command, "--convert-to", "fods", "--outdir", str(path.parent), str(path)]
+    subprocess.run(converted, capture_output=True, check=True, timeout=100)
+    return path.with_suffix(".fods").read_text().count("table:formula=")
 
 
 def test_polars_reads_the_values_that_were_logged(tmp_path: Path) -> None:
