@@ -12,6 +12,7 @@ import httpx
 import pytest
 from msgspec.structs import replace
 from starlette.requests import Request
+from werkzeug.test import Client as WSGIClient
 
 from integration_logger import ALL, IntegrationLogger, Principal, codec
 from integration_logger.cli import terminal
@@ -164,7 +165,8 @@ def test_pages(browser: Client, entries: list[Entry]) -> None:
     ):
         assert_none(browser.get(path).content, path)
     for entry in entries[::7]:
-        for path in ("/entries/{}", "/api/entries/{}", "/api/entries/{}/curl", "/api/entries/{}/request"):
+        parts = ("", "/curl", "/request", "/related")
+        for path in ("/entries/{}", "/entries/{}?tab=tree", *(f"/api/entries/{{}}{part}" for part in parts)):
             assert_none(browser.get(path.format(entry.id)).content, path)
 
 
@@ -219,6 +221,16 @@ def test_stream(log: IntegrationLogger, monkeypatch: pytest.MonkeyPatch) -> None
         answer = httpx.get(f"{address}/api/stream", headers={"Last-Event-ID": "0"}, timeout=10)
     assert answer.text.count("event: entry") > 0
     assert_none(answer.content, "stream")
+
+
+def test_wsgi(log: IntegrationLogger, entries: list[Entry]) -> None:
+    """The log browser in a WSGI host, and what a reader is told who polls there."""
+    app = WSGIClient(log.viewer_wsgi(authorize=lambda _: Principal("ana", role="owner", tenants=ALL)))
+    for path in ("/", "/api/stream?cursor=0", f"/entries/{entries[0].id}"):
+        answer = app.get(path)
+        assert answer.status_code == 200
+        assert_none(answer.data, path)
+    assert app.get("/api/stream?cursor=0").text.count("event: entry") >= len(entries)
 
 
 def test_commands(folder: Path, entries: list[Entry]) -> None:
