@@ -107,6 +107,7 @@ class Observers:
 
     def _begin(self, observer: Observer) -> None:
         follower = Follower(observer, self._store, self._owner, self._failed)
+        follower.begin_at = monotonic() + observer.pause
         follower.worker.start()
         self._followers[observer.name] = follower
 
@@ -165,6 +166,8 @@ class Follower:
         self._owner = owner
         self._key = f"observer/{observer.name}"
         self._held_until = 0.0
+        self.begin_at = 0.0
+        """A process that ends within moments does not take what it will not hold."""
         self._seen: int | None = None
         """The ``seq`` up to which nothing concerns the observer, noted or not; None where the note says it."""
         self._clear_at = monotonic()
@@ -184,6 +187,8 @@ class Follower:
 
     def step(self) -> float:
         """Go on as far as there is something; return the seconds until the next look."""
+        if (early := self.begin_at - monotonic()) > 0:
+            return early
         try:
             if not self.is_held and not self._take():
                 return LEASE_SECONDS / 2
