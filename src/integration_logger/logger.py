@@ -282,7 +282,7 @@ class IntegrationLogger(Lifecycle):
         """Return the log browser as an ASGI app: ``app.mount("/logs", log.viewer(authorize=who))``.
 
         ``authorize`` gets the request and returns a ``Principal``, or None for nobody. Options: ``title``,
-        ``theme``, ``frame_ancestors``, ``support_url``, ``enabled_for``.
+        ``theme``, ``frame_ancestors``, ``support_url``, ``enabled_for``, ``applications``.
         """
         return Viewer(
             self.store,

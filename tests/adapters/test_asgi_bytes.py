@@ -135,7 +135,7 @@ def on_disk(tmp_path_factory: pytest.TempPathFactory, redactor: Redactor) -> Any
 
 
 @pytest.mark.parametrize("case", HOSTILE)
-def test_hostile_input_is_answered_and_stored(on_disk: IntegrationLogger, case: str) -> None:
+def test_scenario_13_hostile_input_is_answered_and_stored(on_disk: IntegrationLogger, case: str) -> None:
     """Whatever comes in, the answer is the app's, and the entry is in SQLite with all that JSON can say of it."""
     options = dict(HOSTILE[case])
     call = Server("POST", options.pop("target", "/"), options.pop("headers", ()), options.pop("body", b""))
@@ -157,7 +157,7 @@ def newest(log: IntegrationLogger) -> int:
     return page.entries[0].seq or 0 if page.entries else 0
 
 
-def test_a_long_address_and_header_are_kept_whole(log: RecordingLogger) -> None:
+def test_scenario_13_a_long_address_and_header_are_kept_whole(log: RecordingLogger) -> None:
     """Long is not wrong: nothing is cut but bodies."""
     Server(target="/" + "a" * 20_000, headers=[(b"x-long", b"c" * 65_536)]).run(log.asgi(answer()))
     (entry,) = log.entries

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from itertools import cycle
 from pathlib import Path
 from urllib.parse import quote
 
@@ -55,8 +56,8 @@ def log(folder: Path) -> Iterator[IntegrationLogger]:
     """A logger that has recorded and shipped every canary."""
     made = IntegrationLogger(f"sqlite:///{folder}/log.db", ship=None)
     with closing(made):
-        for canary in RECORDED:
-            made.recorder.record(Ready(_failed(canary)))
+        for canary, kind in zip(RECORDED, cycle(("inbound", "outbound"))):
+            made.recorder.record(Ready(_failed(canary, kind)))
         for secret in SAID:
             _tell(made, secret)
         for path in folder.rglob("*.seg"):
@@ -91,11 +92,9 @@ def _tell(log: IntegrationLogger, secret: Secret) -> None:
             raise ValueError(said)
 
 
-def _failed(canary: Canary) -> Entry:
+def _failed(canary: Canary, kind: str) -> Entry:
     entry = canary.entry()
-    return entry if entry.errors else Entry(
-        **{**{name: getattr(entry, name) for name in Entry.__struct_fields__}, "errors": ("it failed",)}
-    )  # fmt: skip
+    return replace(entry, kind=kind, errors=entry.errors or ("it failed",))
 
 
 @pytest.fixture(scope="module")
@@ -162,10 +161,15 @@ def test_pages(browser: Client, entries: list[Entry]) -> None:
         "/runs",
         "/runs?label.job_id=7",
         "/api/runs",
+        "/audit",
+        "/erase?q=password",
+        "/health",
+        "/api/health",
+        "/api/health?format=prometheus",
     ):
         assert_none(browser.get(path).content, path)
     for entry in entries[::7]:
-        parts = ("", "/curl", "/request", "/related")
+        parts = ("", "/curl", "/request", "/response", "/related")
         for path in ("/entries/{}", "/entries/{}?tab=tree", *(f"/api/entries/{{}}{part}" for part in parts)):
             assert_none(browser.get(path.format(entry.id)).content, path)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import anyio
@@ -62,6 +63,7 @@ def asked(
 NOBODY = {
     "nothing": (bearer_tokens({}), None),
     "an unknown token": (bearer_tokens({digest("right"): OWNER}), "Bearer wrong"),
+    "an expired token": (bearer_tokens({digest("right"): (OWNER, datetime(2020, 1, 1, tzinfo=UTC))}), "Bearer right"),
     "a wrong password": (basic_auth(USERS), basic("ana:wrong")),
     "another scheme": (basic_auth(USERS), "Bearer right"),
     "no local token": (local_only("right"), "Bearer right"),
