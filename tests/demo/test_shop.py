@@ -8,10 +8,12 @@ import httpx
 import pytest
 
 from integration_logger import local_only
-from integration_logger.demo import traffic
+from integration_logger.demo import host, traffic
 from integration_logger.demo.host import shop
 from integration_logger.demo.traffic import Call
 from integration_logger.testing import RecordingLogger, recording
+from tests.adapters.clients import VERIFY
+from tests.viewer.server import serving
 
 SITE = "http://127.0.0.1:8000"
 
@@ -57,7 +59,7 @@ def test_each_call_is_answered_as_it_should_be(maker: Callable[[Random, str], Ca
     """Each kind of call gets its status, which for the partners means that their signature verifies."""
     answers = send(log, *(maker(Random(seed), SITE) for seed in range(5)))
     assert {answer.status_code for answer in answers} == {ANSWERS[maker]}
-    assert [entry.status_code for entry in log.entries] == [ANSWERS[maker]] * 5
+    assert [entry.status_code for entry in log.entries if entry.kind == "inbound"] == [ANSWERS[maker]] * 5
 
 
 @pytest.mark.parametrize("maker", [traffic.stripe, traffic.shopify, traffic.github, traffic.twilio])
@@ -104,3 +106,28 @@ def test_the_mix_makes_every_kind_of_call() -> None:
     """Everything that the traffic can do belongs to its mix."""
     makers = {made for made in vars(traffic).values() if getattr(made, "__annotations__", {}).get("return") == "Call"}
     assert {maker for maker in makers if not maker.__name__.startswith("_")} == traffic.MIX.keys()
+
+
+def test_calls_to_partners_are_within_the_calls_that_cause_them(
+    log: RecordingLogger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A charge is asked for until it succeeds, prices have moved, commits are streamed, refunds reach nobody."""
+    monkeypatch.setattr(host.random, "uniform", lambda *between: 0.01)  # the carrier is slow otherwise
+    with serving(shop(log, local_only())) as site:
+        for maker in (traffic.create_order, traffic.shipping_rates, traffic.github, traffic.refund):
+            for seed in range(6):
+                call = maker(Random(seed), site)
+                httpx.request(call.method, call.url, headers=call.headers, content=call.body, verify=VERIFY, timeout=60)
+    outbound = [entry for entry in log.entries if entry.kind == "outbound"]
+    assert {entry.parent_id for entry in outbound} <= {entry.id for entry in log.entries if entry.kind == "inbound"}
+
+    def told(integration: str) -> list[tuple[int, int | None, str | None]]:
+        found = [entry for entry in outbound if entry.integration == integration]
+        return [(entry.attempt, entry.status_code, entry.error_type) for entry in found]
+
+    charges = told("payments")
+    assert {*charges} == {(1, 201, None), (1, 503, "http_5xx"), (2, 503, "http_5xx"), (3, 201, None), (1, None, "dns")}
+    assert told("carrier") == [(1, 302, None), (2, 200, None)] * 6
+    (commits, *_) = (entry for entry in outbound if entry.integration == "github")
+    assert commits.response is not None
+    assert (commits.response.body or b"").count(b"\n") == 5

@@ -9,16 +9,19 @@ import json
 import random
 import time
 from collections.abc import AsyncIterator, MutableMapping
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
+import httpx
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response
 from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.responses import RedirectResponse, StreamingResponse
 from pydantic import BaseModel
 
 from integration_logger import HEALTH_CHECKS, IntegrationLogger
-from integration_logger.demo import jobs, signatures
+from integration_logger.demo import jobs, partners, signatures
+from integration_logger.demo.partners import Partners
 from integration_logger.demo.signatures import KEYS
 
 if TYPE_CHECKING:
@@ -42,18 +45,28 @@ class PaymentProviderDown(RuntimeError):
     """The exception that the shop does not handle, so that the log has one to show."""
 
 
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Let jobs run, and close the connections to partners at the end."""
+    async with app.state.partners.lifespan(), jobs.working(app):
+        yield
+
+
 def shop(log: IntegrationLogger, authorize: Authorize) -> FastAPI:
     """Return the shop, its calls recorded by ``log``, whose browser it mounts at ``/logs``."""
-    app = FastAPI(title="Sample shop", lifespan=jobs.working)
+    asked = Partners(log)
+    app = FastAPI(title="Sample shop", lifespan=lifespan)
     app.state.log = log
+    app.state.partners = asked
     app.state.orders = {}
     app.include_router(webhooks)
     app.include_router(api)
     app.add_api_route("/healthz", healthy)
     app.add_api_route("/", lambda: RedirectResponse("logs/"), include_in_schema=False)
+    app.mount(partners.PATH, partners.app)
     app.mount("/logs", log.viewer(authorize=authorize, title="Sample shop", applications=lambda _: jobs.APPLICATIONS))
     app.add_middleware(GZipMiddleware)
-    app.add_middleware(log.asgi, labels=labels, exclude=HEALTH_CHECKS)
+    app.add_middleware(log.asgi, labels=labels, exclude=[*HEALTH_CHECKS, f"{partners.PATH}/*"])
     return app
 
 
@@ -99,7 +112,8 @@ async def github(request: Request) -> dict[str, Any]:
     event = json.loads(body)
     kind = request.headers["X-GitHub-Event"]
     current(request).label(operation=kind, log_type="events", user_id=event["sender"]["login"])
-    return {"accepted": True, "event": kind, "repository": event["repository"]["full_name"]}
+    commits = await request.app.state.partners.commits(request) if kind == "push" else 0
+    return {"accepted": True, "event": kind, "repository": event["repository"]["full_name"], "commits": commits}
 
 
 @webhooks.post("/stripe")
@@ -180,7 +194,8 @@ async def create_order(request: Request, order: Order) -> dict[str, Any]:
         del orders[next(iter(orders))]
     total = round(sum(line.quantity * line.price for line in order.lines), 2)
     orders[order.reference] = {**order.model_dump(), "total": total, "currency": "EUR", "state": "open"}
-    return dict(orders[order.reference])
+    payment = await request.app.state.partners.charge(request, orders[order.reference])
+    return {**orders[order.reference], "payment": payment}
 
 
 @api.get("/orders/export")
@@ -205,16 +220,19 @@ async def get_order(request: Request, reference: str) -> dict[str, Any]:
 
 
 @api.get("/shipping/rates")
-async def shipping_rates(country: str) -> dict[str, Any]:
+async def shipping_rates(request: Request, country: str) -> dict[str, Any]:
     """Ask a slow carrier for its prices."""
     await asyncio.sleep(random.uniform(2, 4))
-    return {"country": country, "rates": [{"carrier": "Parcel Post", "days": 3, "price": 6.9, "currency": "EUR"}]}
+    return {"country": country, "rates": await request.app.state.partners.rates(request)}
 
 
 @api.post("/refunds")
-async def refund() -> None:
+async def refund(request: Request) -> None:
     """Fail: the payment provider is never there."""
-    raise PaymentProviderDown("payments.example.com did not answer within 10 s")
+    try:
+        await request.app.state.partners.refund()
+    except httpx.RequestError as error:
+        raise PaymentProviderDown("the payment provider cannot be reached") from error
 
 
 @api.post("/events", status_code=202)
