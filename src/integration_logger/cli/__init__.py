@@ -128,10 +128,10 @@ def serve(store: str, host: str, port: int | None, token: str | None) -> None:
     with (
         opened(store) as log,
         listen(host, port) as listener,
-        serving(Viewer(log, authorize=access), listener) as thread,
+        serving(Viewer(log, authorize=access), listener) as ended,
     ):
         click.echo(f"The log: {_link(f'{address(listener)}/?token={access.token}')}  Ctrl-C ends it.")
-        wait(thread)
+        wait(ended)
 
 
 def _is_loopback(host: str) -> bool:

@@ -58,12 +58,12 @@ def run(
         site, ledger = address(listener), Path(folder, "ledger")
         with (
             closing(IntegrationLogger(url or f"sqlite:///{folder}/integration-logs.db")) as log,
-            serving(shop(log, access), listener, expected=RAISED_ON_PURPOSE) as host,
+            serving(shop(log, access), listener, expected=RAISED_ON_PURPOSE) as ended,
         ):
             answers(site)
             with traffic(site, ledger, patience=PATIENCE if counted else 0):
                 ready(f"{site}/logs/?token={access.token}")
-                wait(host, seconds)
+                wait(ended, seconds)
             if not counted:
                 return None
             log.flush(timeout=PATIENCE)

@@ -7,7 +7,7 @@ import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from threading import Thread
+from threading import Event, Thread
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -40,8 +40,8 @@ def address(listener: socket.socket) -> str:
 
 
 @contextmanager
-def serving(app: ASGIApp, listener: socket.socket, *, expected: tuple[type[Exception], ...] = ()) -> Iterator[Thread]:
-    """Serve the app in a thread, which leaves the signals to the main thread.
+def serving(app: ASGIApp, listener: socket.socket, *, expected: tuple[type[Exception], ...] = ()) -> Iterator[Event]:
+    """Serve the app in a thread, which leaves the signals to the main thread; yield what is set when it ends.
 
     Exceptions of the app are printed, unless they are ``expected``.
     """
@@ -54,20 +54,27 @@ def serving(app: ASGIApp, listener: socket.socket, *, expected: tuple[type[Excep
         return not (server.should_exit or isinstance(raised, expected))
 
     logging.getLogger("uvicorn.error").addFilter(is_news)
-    thread = Thread(target=server.run, args=([listener],), name="serving", daemon=True)
+    ended = Event()
+
+    def serve() -> None:
+        try:
+            server.run([listener])
+        finally:
+            ended.set()
+
+    thread = Thread(target=serve, name="serving", daemon=True)
     thread.start()
     try:
-        yield thread
+        yield ended
     finally:
         server.should_exit = True
         thread.join()
         logging.getLogger("uvicorn.error").removeFilter(is_news)
 
 
-def wait(thread: Thread, seconds: float | None = None) -> None:
+def wait(ended: Event, seconds: float | None = None) -> None:
     """Wait until the time is up, or until Ctrl-C or SIGTERM."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with suppress(KeyboardInterrupt):
-        thread.join(seconds)
-        if not thread.is_alive():
+    with suppress(KeyboardInterrupt):  # a thread whose join it interrupts counts as ended, though it runs
+        if ended.wait(seconds):
             raise IntegrationLoggerError("the server ended by itself; what it printed above says why")
