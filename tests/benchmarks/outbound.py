@@ -23,6 +23,7 @@ from integration_logger import IntegrationLogger, Redactor
 from tests.benchmarks.harness import Options, alternate, folder, number, table
 from tests.benchmarks.host import VARIETY, answers_of
 from tests.benchmarks.inprocess import check, paused, ready
+from tests.benchmarks.otlp import encoding_provider
 from tests.factories import make_body
 
 SIZE: Final = 1024
@@ -156,18 +157,9 @@ def _peer(name: str, way: str, ours: float) -> list[list[str]]:
 
 def opentelemetry(client: Any) -> Any:
     """OpenTelemetry's instrumentation of httpx: spans without bodies, batched and encoded as OTLP."""
-    from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
     from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
-    from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
-    class Encoded(SpanExporter):
-        def export(self, spans: Any) -> SpanExportResult:
-            encode_spans(spans).SerializeToString()
-            return SpanExportResult.SUCCESS
-
-    provider = TracerProvider()
-    provider.add_span_processor(BatchSpanProcessor(Encoded(), max_queue_size=4 * CALLS))
+    provider = encoding_provider(4 * CALLS)
     HTTPXClientInstrumentor.instrument_client(client, tracer_provider=provider)
     return client
 

@@ -12,7 +12,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter, process_time
-from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -20,6 +19,7 @@ from starlette.responses import Response
 
 from tests.benchmarks.harness import alternate
 from tests.benchmarks.host import App, answers_of, incoming, make_app, serve
+from tests.benchmarks.otlp import encoding_provider
 
 SIZE = 1024
 CALLS = 1500
@@ -29,18 +29,9 @@ NOWHERE = "http://127.0.0.1:9"
 
 def opentelemetry(folder: Path) -> tuple[App, Callable[[], object]]:
     """OpenTelemetry's ASGI instrumentation: spans without bodies, batched and encoded as OTLP."""
-    from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
     from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
-    from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
-    class Encoded(SpanExporter):
-        def export(self, spans: Any) -> SpanExportResult:
-            encode_spans(spans).SerializeToString()
-            return SpanExportResult.SUCCESS
-
-    provider = TracerProvider()
-    provider.add_span_processor(BatchSpanProcessor(Encoded(), max_queue_size=4 * CALLS))
+    provider = encoding_provider(4 * CALLS)
     return OpenTelemetryMiddleware(make_app(SIZE), tracer_provider=provider), provider.force_flush
 
 

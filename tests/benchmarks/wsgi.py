@@ -14,6 +14,7 @@ from integration_logger import IntegrationLogger
 from tests.benchmarks.harness import Options, alternate, folder, number, table
 from tests.benchmarks.host import PATH, Incoming, answers_of, incoming
 from tests.benchmarks.inprocess import check, paused, ready
+from tests.benchmarks.otlp import encoding_provider
 
 SIZE: Final = 1024
 CALLS: Final = 2400
@@ -156,18 +157,9 @@ def _peer() -> dict[str, float] | None:
 
 def opentelemetry() -> dict[str, float]:
     """Measure OpenTelemetry's WSGI instrumentation: spans without bodies, batched and encoded as OTLP."""
-    from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
     from opentelemetry.instrumentation.wsgi import OpenTelemetryMiddleware
-    from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
-    class Encoded(SpanExporter):
-        def export(self, spans: Any) -> SpanExportResult:
-            encode_spans(spans).SerializeToString()
-            return SpanExportResult.SUCCESS
-
-    provider = TracerProvider()
-    provider.add_span_processor(BatchSpanProcessor(Encoded(), max_queue_size=4 * CALLS))
+    provider = encoding_provider(4 * CALLS)
     bare, calls = make_app(SIZE), environs(incoming(SIZE, secret=True))
     app = OpenTelemetryMiddleware(bare, tracer_provider=provider)
 

@@ -18,16 +18,6 @@ from integration_logger.stores.memory import MemoryStore
 from tests.viewer.server import Client, new_entry, viewer
 
 
-@pytest.fixture
-def store() -> MemoryStore:
-    return MemoryStore()
-
-
-@pytest.fixture
-def api(store: MemoryStore) -> Client:
-    return Client(viewer(store))
-
-
 def ids(api: Client, params: str) -> list[str]:
     response = api.get(f"/api/entries?{params}")
     assert response.status_code == 200, response.text

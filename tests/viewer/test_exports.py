@@ -32,16 +32,6 @@ FORMATS = ("csv", "ndjson", "har")
 WITHOUT_DETAIL = Principal("bo", role="owner", tenants=ALL, permissions=["view", "export"])
 
 
-@pytest.fixture
-def store() -> MemoryStore:
-    return MemoryStore()
-
-
-@pytest.fixture
-def api(store: MemoryStore) -> Client:
-    return Client(viewer(store))
-
-
 def ids(response: httpx.Response, format: str) -> list[str]:
     """Return the ids of the entries in a file."""
     assert response.status_code == 200, response.text

@@ -16,16 +16,6 @@ from tests.viewer.server import Client, new_entry, viewer
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
-@pytest.fixture
-def store() -> MemoryStore:
-    return MemoryStore()
-
-
-@pytest.fixture
-def api(store: MemoryStore) -> Client:
-    return Client(viewer(store))
-
-
 def test_facets_count_the_values_of_each_field(store: MemoryStore, api: Client) -> None:
     """Values come as filters take them, the most frequent first; labels are asked for by name."""
     store.write([new_entry(status_code=200, labels={"plan": "pro"}) for _ in range(3)])

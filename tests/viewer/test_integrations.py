@@ -19,11 +19,6 @@ from tests.viewer.server import Client, viewer
 HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(1)>\x00\u202e'
 
 
-@pytest.fixture
-def store() -> MemoryStore:
-    return MemoryStore()
-
-
 def told(store: MemoryStore, params: str = "", **options: Any) -> list[dict[str, Any]]:
     response = Client(viewer(store, **options)).get(f"/api/integrations{params}")
     assert response.status_code == 200, response.text

@@ -48,11 +48,6 @@ def new_run(name: str = "orders", id: str | None = "702", **fields: Any) -> Any:
     return new_entry(**EMPTY | ended | common | {"labels": {"job_id": id} if id else {}} | fields)
 
 
-@pytest.fixture
-def store() -> MemoryStore:
-    return MemoryStore()
-
-
 def page(store: Store, path: str = "/runs", principal: Principal = OWNER, **options: Any) -> str:
     answer = Client(viewer(store, principal, **options)).get(path)  # type: ignore[arg-type]
     assert answer.status_code == 200, answer.text

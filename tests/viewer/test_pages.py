@@ -29,11 +29,6 @@ SCOPE = Scope(tenants=ALL, applications=ALL)
 
 
 @pytest.fixture
-def store() -> MemoryStore:
-    return MemoryStore()
-
-
-@pytest.fixture
 def browser(store: MemoryStore) -> Client:
     return Client(viewer(store))
 

@@ -32,11 +32,6 @@ from tests.viewer.server import OWNER, new_entry, viewer
 from tests.viewer.server import Client as ASGIClient
 
 
-@pytest.fixture
-def store() -> MemoryStore:
-    return MemoryStore()
-
-
 def call(app: Callable[..., Iterable[bytes]], path: str = "/", **environ: Any) -> tuple[str, dict[str, str], bytes]:
     """Call an app as a server does that insists on the rules."""
     path, _, query = path.partition("?")

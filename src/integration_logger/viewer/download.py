@@ -7,16 +7,16 @@ import re
 import zlib
 from collections.abc import Callable, Generator
 from contextlib import suppress
+from functools import partial
 from typing import Final, Protocol
 
-import anyio
 import zstandard
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from integration_logger.errors import IntegrationLoggerError
 from integration_logger.exports import BrokenOff, Chunk
-from integration_logger.viewer.ending import server_is_ending
+from integration_logger.viewer.ending import server_is_ending, until_gone
 from integration_logger.viewer.threads import in_export_thread
 
 _logger = logging.getLogger("integration_logger")
@@ -129,17 +129,7 @@ class Download(Response):
             return
         self._on_begin()
         try:
-            async with anyio.create_task_group() as group:
-
-                async def until_gone() -> None:
-                    while (await receive())["type"] != "http.disconnect":
-                        pass
-                    group.cancel_scope.cancel()
-
-                group.start_soon(until_gone)
-                with suppress(OSError):
-                    await self._send(send)
-                group.cancel_scope.cancel()
+            await until_gone(receive, partial(self._send, send))
         finally:
             self._chunks.close()
             self._on_end(self._entries, self._is_complete)

@@ -1,8 +1,13 @@
-"""How a stream learns that the server around it is to end."""
+"""How a stream learns that its reader has left, or that the server around it is to end."""
 
 from __future__ import annotations
 
 import signal
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import anyio
+from starlette.types import Receive
 
 
 def server_is_ending() -> bool:
@@ -13,3 +18,18 @@ def server_is_ending() -> bool:
     """
     handler = signal.getsignal(signal.SIGTERM)
     return bool(getattr(getattr(handler, "__self__", None), "should_exit", False))
+
+
+async def until_gone(receive: Receive, speak: Callable[[], Awaitable[None]]) -> None:
+    """Speak to a reader until all is said, or until they have left."""
+    async with anyio.create_task_group() as group:
+
+        async def listen() -> None:
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            group.cancel_scope.cancel()
+
+        group.start_soon(listen)
+        with suppress(OSError):
+            await speak()
+        group.cancel_scope.cancel()

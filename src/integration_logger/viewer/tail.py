@@ -9,7 +9,8 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing, suppress
+from contextlib import aclosing
+from functools import partial
 
 import anyio
 import msgspec
@@ -21,7 +22,7 @@ from integration_logger.entry import Entry
 from integration_logger.errors import QueryError, StoreError
 from integration_logger.query import MAX_LIMIT, Query
 from integration_logger.stores.base import Store
-from integration_logger.viewer.ending import server_is_ending
+from integration_logger.viewer.ending import server_is_ending, until_gone
 from integration_logger.viewer.poller import PAGES, POLL, Item, Poller
 from integration_logger.viewer.shapes import list_item
 from integration_logger.viewer.threads import in_thread
@@ -176,17 +177,7 @@ class EventStream(Response):
         self._events = events
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async with anyio.create_task_group() as group:
-
-            async def until_gone() -> None:
-                while (await receive())["type"] != "http.disconnect":
-                    pass
-                group.cancel_scope.cancel()
-
-            group.start_soon(until_gone)
-            with suppress(OSError):
-                await self._speak(send)
-            group.cancel_scope.cancel()
+        await until_gone(receive, partial(self._speak, send))
 
     async def _speak(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
