@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from integration_logger import codec
-from integration_logger.capture import MAX_ERRORS, MAX_TRACEBACK, Capture, Detached, trace_id
+from integration_logger.capture import MAX_ERRORS, MAX_TRACEBACK, MAX_TYPE, Capture, Detached, trace_id
 from integration_logger.redaction import Redactor
 from integration_logger.texts import MAX_TEXT
 
@@ -250,3 +250,16 @@ def test_the_host_is_not_asked_for_labels_so_far() -> None:
     capture = Capture("inbound")
     capture.late_labels = lambda: pytest.fail("asked too early")
     assert capture.so_far().labels == {}
+
+
+@pytest.mark.parametrize(
+    "said", [5, ValueError("boom"), "x" * 10_000, "a\ud800b"], ids=["int", "error", "long", "foreign"]
+)
+def test_whatever_is_given_for_an_error_type_is_a_short_text(said: Any) -> None:
+    """Who gives the text in its place loses no entry by it."""
+    capture = Capture("call")
+    capture.fail(said, phase=said)
+    entry = codec.decode(codec.encode(capture.finish()))
+    assert entry.status == "failed"
+    assert entry.error_type == entry.phase
+    assert len(entry.error_type or "") <= MAX_TYPE + 1

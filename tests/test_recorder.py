@@ -216,6 +216,19 @@ def test_a_bare_entry_has_a_method_only_if_it_is_a_known_one(method: str | None)
     assert finished(change).method == (method if method in KNOWN_METHODS else None)
 
 
+@pytest.mark.parametrize(
+    ("given", "kept"), [(("timeout", "send"), ("timeout", "send")), (("hunter2",) * 2, (None,) * 2)]
+)
+def test_a_bare_entry_has_an_error_type_only_if_it_is_a_known_one(given: Any, kept: Any) -> None:
+    """The host may give any text for one."""
+
+    def change(capture: Capture) -> None:
+        capture.fail(given[0], phase=given[1])
+
+    entry = finished(change)
+    assert (entry.error_type, entry.phase) == kept
+
+
 # --- calls under way ----------------------------------------------------------------------------------
 
 

@@ -24,6 +24,7 @@ from integration_logger.texts import characters, safe_text
 
 MAX_ERRORS: Final = 50
 MAX_LABELS: Final = 100
+MAX_TYPE: Final = 100  # characters of an error type
 """Labels of one entry, and values of one label."""
 MAX_TRACEBACK: Final = 16 * 1024
 """Characters kept of a traceback: its end, where the cause is."""
@@ -123,7 +124,10 @@ class Capture:
 
     def fail(self, error_type: str, text: object = None, *, phase: str | None = None) -> None:
         """Note what broke the call; an exception brings its traceback."""
-        self.error_type, self.phase, self.status = error_type, phase, "failed"
+        # both come from the host, too, and what they are taken for they need not be
+        self.error_type = safe_text(error_type, MAX_TYPE)
+        self.phase = None if phase is None else safe_text(phase, MAX_TYPE)
+        self.status = "failed"
         if isinstance(text, BaseException):
             self.traceback = _format_traceback(text)
             text = f"{type(text).__name__}: {safe_text(text)}".removesuffix(": ")

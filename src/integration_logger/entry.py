@@ -23,6 +23,8 @@ Labels = Mapping[str, str | list[str]]
 
 KINDS: tuple[Kind, ...] = ("inbound", "outbound", "call", "script", "run", "audit")
 STATUSES: tuple[Status, ...] = ("processing", "completed", "failed")
+PHASES = ("connect", "send", "wait", "receive")
+"""Where a call can break."""
 
 # Labels that have a column of their own; every other label lives in ``Entry.labels``.
 LABEL_COLUMNS = ("tenant", "application", "integration", "operation", "log_type", "user_id")

@@ -18,11 +18,11 @@ from msgspec.structs import force_setattr, replace
 from integration_logger import codec
 from integration_logger.capture import Capture, add_labels
 from integration_logger.context import at_work
-from integration_logger.entry import LABEL_COLUMNS, Entry
+from integration_logger.entry import LABEL_COLUMNS, PHASES, Entry
 from integration_logger.errors import ConfigurationError
 from integration_logger.forks import this_process
 from integration_logger.health import Loss, add_loss
-from integration_logger.integrations import Integrations
+from integration_logger.integrations import ERROR_TYPES, Integrations
 from integration_logger.processors import Processor
 from integration_logger.proxies import TrustedProxies
 
@@ -254,8 +254,8 @@ def bare(capture: Capture) -> Entry:
         attempt=capture.attempt,
         parent_id=capture.parent_id,
         status_code=code,
-        error_type=capture.error_type,
-        phase=capture.phase,
+        error_type=capture.error_type if capture.error_type in ERROR_TYPES else None,
+        phase=capture.phase if capture.phase in PHASES else None,
         errors=("the entry could not be redacted, so its content was not kept",),
         has_errors=True,
         first_byte=capture.first_byte,

@@ -86,7 +86,7 @@ def _tell(log: IntegrationLogger, secret: Secret) -> None:
         ) as call:
             call.request(data)
             call.response(said, content_type="text/plain")
-            call.fail("validation", said)
+            call.fail(said, said, phase=said)
         with suppress(ValueError), log.script(said, variables=lambda: data) as script:
             script.set(**{secret.label: secret.value, "note": said})
             raise ValueError(said)

@@ -29,6 +29,7 @@ from integration_logger.redaction.values import EMAIL, IBAN
 
 _TEXTS: Final = (
     "method", "host", "route", "operation", "user_id", "application", "tenant", "integration", "log_type", "trace_id",
+    "error_type", "phase",
 )  # fmt: skip
 _APART: Final = b"\n&"  # between things that are scanned together: each begins like a line and like a parameter
 _SMALL: Final = 4096  # bytes; bodies up to this size are scanned in one go with all the rest
@@ -285,7 +286,7 @@ def _shares(hits: Sequence[Hit], parts: list[bytes]) -> list[list[Hit]]:
 def _texts(entry: Entry) -> bytes:
     return (
         f"{entry.url}\n{entry.method}\n{entry.host}\n{entry.route}\n{entry.operation}\n{entry.user_id}\n{entry.application}\n"
-        f"{entry.tenant}\n{entry.integration}\n{entry.log_type}\n{entry.trace_id}"
+        f"{entry.tenant}\n{entry.integration}\n{entry.log_type}\n{entry.trace_id}\n{entry.error_type}\n{entry.phase}"
     ).encode("utf-8", "surrogatepass")
 
 
