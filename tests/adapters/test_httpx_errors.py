@@ -216,3 +216,15 @@ def test_credentials_in_errors_are_masked(library: Library, log: RecordingLogger
     for entry in log.entries:
         assert "hunter2" not in repr(entry)
         assert entry.redacted
+
+
+@every_library
+@pytest.mark.parametrize("sign", ["/", "#", "?", "\n"], ids=["slash", "hash", "question", "line"])
+def test_a_password_that_makes_no_url_is_in_no_entry(library: Library, sign: str, log: RecordingLogger) -> None:
+    """A password with a sign that ends user info is read as host and port, and quoted by the client as such."""
+    with calling(log.httpx(library.make())) as caller, pytest.raises(library.module.InvalidURL):
+        caller.get(f"http://ana:hunter2{sign}hunter2@a.example/x")
+    (entry,) = log.entries
+    assert "hunter2" not in repr(entry)
+    assert (entry.error_type, entry.errors) == ("validation", ("InvalidURL",))
+    assert entry.url == "http://[REDACTED]@a.example/x"

@@ -77,7 +77,11 @@ class Unsent:
                 return
             text = str(url)
             if not unrecorded.get() and self.outbound.wanted(text.partition("://")[2]):
-                self._record(error, started, Mark(self.outbound.recorder, None), str(method).upper(), text, None)
+                url = _without_user_info(text)
+                # the error may quote a part of a password, which is known for one by nothing
+                said = error if url == text else type(error).__name__
+                mark = Mark(self.outbound.recorder, None)
+                self._record(error, started, mark, str(method).upper(), url, None, said)
         except Exception as problem:
             report(self.outbound.recorder, problem)
 
@@ -93,7 +97,16 @@ class Unsent:
         except Exception as problem:
             report(self.outbound.recorder, problem)
 
-    def _record(self, error: Exception, started: float, mark: Mark, method: str, url: str, host: str | None) -> None:
+    def _record(
+        self,
+        error: Exception,
+        started: float,
+        mark: Mark,
+        method: str,
+        url: str,
+        host: str | None,
+        said: Exception | str | None = None,
+    ) -> None:
         recorder = self.outbound.recorder
         if not remember(error, recorder):
             return
@@ -106,5 +119,14 @@ class Unsent:
         mark.transaction.add(capture)
         capture.method, capture.url, capture.host = method, url, host
         kind, phase = httpx_errors.failure(error)
-        capture.fail(kind, error, phase=phase)
+        capture.fail(kind, said or error, phase=phase)
         recorder.record(capture)
+
+
+def _without_user_info(url: str) -> str:
+    """Return what is no URL with a word for all that may be user info: a password with a ``/`` ends nowhere else."""
+    before, at, after = url.rpartition("@")
+    if not at:
+        return url
+    scheme, colon, _ = before.partition("://")
+    return f"{scheme if colon else ''}://user@{after}"
