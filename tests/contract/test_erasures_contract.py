@@ -14,6 +14,7 @@ from integration_logger.query import ALL, EVERYTHING, Query, Scope
 from integration_logger.stores import erasures
 from integration_logger.stores.base import Store
 from integration_logger.stores.erasures import erase, read_erasure, repeat_erasures
+from integration_logger.stores.integration_health import observe_entries, read_records
 from tests.factories import make_entry
 
 MINE = Scope(tenants=frozenset(["1"]), applications=ALL)
@@ -162,3 +163,20 @@ def test_filters_take_values_as_programs_have_them(store: Store) -> None:
         {"user_id": [42, "43"], "status_code": 500, "has_errors": True, "till": moment + timedelta(days=1)}, EVERYTHING
     )
     assert store.erase(query, dry_run=True).entries == len(wanted)
+
+
+def test_what_arrives_late_does_not_bring_a_tenant_back(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was counted of late entries goes with them; what is known of a tenant's later calls stays."""
+    monkeypatch.setattr(erasures, "AGAIN", 1e9)
+    ended = {"tenant": "1", "kind": "outbound", "duration": 0.1}
+    write(store, 1, integration="stripe", **ended)
+    assert erase(store, read_erasure({"tenant": "1"}, EVERYTHING)).entries == 1
+    late = write(store, 2, integration="stripe", started_at=datetime.now(UTC) - timedelta(hours=1), **ended)
+    observe_entries(store.state, [*store.stream(Query(scope=EVERYTHING, order="asc"))])
+    assert repeat_erasures(store) == len(late)
+    assert store.state.list("integrations/") == {}
+    write(store, 1, integration="stripe", started_at=datetime.now(UTC) - timedelta(hours=1), **ended)
+    write(store, 1, integration="github", **ended)
+    observe_entries(store.state, [*store.stream(Query(scope=EVERYTHING, order="asc"))])
+    assert repeat_erasures(store) == 1
+    assert [record.integration for _, record in read_records(store.state, EVERYTHING)] == ["github"]

@@ -39,10 +39,13 @@ class Erasure(msgspec.Struct, frozen=True, kw_only=True):
     """None: all."""
     applications: tuple[str, ...] | None
 
+    def asked(self) -> Query:
+        """Return what was to be erased."""
+        return Query.parse(self.params, Scope(tenants=_names(self.tenants), applications=_names(self.applications)))
+
     def query(self) -> Query:
-        """Return what to erase."""
-        scope = Scope(tenants=_names(self.tenants), applications=_names(self.applications))
-        query = Query.parse(self.params, scope)
+        """Return what to erase of what has come since."""
+        query = self.asked()
         return msgspec.structs.replace(query, till=min(query.till or self.at, self.at))
 
 
@@ -125,6 +128,7 @@ def repeat_erasures(store: Store) -> int:
         elif now - erasure.done_at >= (now - erasure.at) / AGAIN:
             newest = store.info().newest_seq
             erased += store.erase(erasure.query(), above=erasure.above).entries
+            forget_tenants(store.state, erasure.asked(), before=erasure.at)
             _note(store, key, msgspec.structs.replace(erasure, done_at=now, above=newest))
     return erased
 

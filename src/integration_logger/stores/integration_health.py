@@ -140,13 +140,26 @@ def forget(state: State, now: datetime) -> None:
             state.delete(key, expected=value)
 
 
-def forget_tenants(state: State, erased: Query) -> None:
-    """Delete the rows of tenants of whom everything was erased; does nothing where only a part was."""
+def forget_tenants(state: State, erased: Query, before: datetime | None = None) -> None:
+    """Forget the tenants of whom everything was erased; does nothing where only a part was.
+
+    With ``before`` what is known of later calls stays.
+    """
     tenants = [c.values for c in erased.conditions if c.field == "tenant" and not c.negated]
     is_whole = len(erased.conditions) == len(tenants) == 1 and not (erased.text or erased.not_text or erased.since)
     if is_whole and erased.till is None and isinstance(erased.scope.applications, All):
         for tenant in tenants[0]:
-            state.delete(_key(tenant))
+            _forget(state, tenant, before)
+
+
+def _forget(state: State, tenant: str, before: datetime | None) -> None:
+    value = state.get(_key(tenant))
+    row = _read(value, tenant)
+    later = [] if row is None or before is None else [record for record in row.records if record.last_at >= before]
+    if not later:
+        state.delete(_key(tenant), expected=value)
+    elif row is not None and len(later) < len(row.records):
+        state.put(_key(tenant), _encode(Row(tenant, later)), expected=value)
 
 
 def _key(tenant: str | None) -> str:
