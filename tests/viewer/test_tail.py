@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import anyio
@@ -14,6 +15,7 @@ import pytest
 from integration_logger.entry import Entry, InFlight
 from integration_logger.ids import new_id
 from integration_logger.query import ALL, EVERYTHING, Query
+from integration_logger.stores import memory
 from integration_logger.stores.base import Page
 from integration_logger.stores.memory import MemoryStore
 from integration_logger.viewer import Principal, poller, tail
@@ -168,6 +170,21 @@ def test_open_calls_come_when_they_change_and_without_an_id(store: Counting, mon
     found = [(id, [item["id"] for item in data]) for event, id, data in events(follow(store)) if event == "inflight"]
     thread.join()
     assert found == [(None, [open_call.id]), (None, [])]
+
+
+def test_open_calls_of_others_push_out_none(store: Counting, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader of one tenant is told of that one's open calls, however many others have begun since."""
+    monkeypatch.setattr(memory, "MAX_IN_FLIGHT", 5)
+    monkeypatch.setattr(tail, "MAX_IN_FLIGHT", 5)
+    still_open = {"status": "processing", "status_code": None, "duration": None, "response": None}
+    began = datetime.now(UTC) - timedelta(minutes=1)
+    own = new_entry(tenant="small", started_at=began, **still_open)
+    others = [new_entry(tenant="large", **still_open) for _ in range(9)]
+    store.write([new_entry()], in_flight=[InFlight(owner=new_id(), entry=entry) for entry in (own, *others)])
+    reader = Principal("ben", role="owner", tenants=["small"])
+    for path in ("/api/stream", "/api/stream?order=asc"):
+        found = [data for event, _, data in events(follow(store, path=path, principal=reader)) if event == "inflight"]
+        assert [[item["id"] for item in data] for data in found] == [[own.id]]
 
 
 def test_a_quiet_stream_shows_that_it_lives(store: Counting, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,8 +20,9 @@ from starlette.types import Receive, Scope, Send
 from integration_logger.codec import to_json
 from integration_logger.entry import Entry
 from integration_logger.errors import QueryError, StoreError
+from integration_logger.filters import Condition
 from integration_logger.query import MAX_LIMIT, Query
-from integration_logger.stores.base import Store
+from integration_logger.stores.base import MAX_IN_FLIGHT, Store
 from integration_logger.viewer.ending import server_is_ending, until_gone
 from integration_logger.viewer.poller import PAGES, POLL, Item, Poller
 from integration_logger.viewer.shapes import list_item
@@ -39,6 +40,8 @@ MOST_OF_READER = 20
 """Those of one reader."""
 HEARTBEAT = 5.0
 """Seconds of silence after which proxies and readers are told that the stream lives."""
+
+_OPEN = Condition("status", ("processing",))
 
 SeesDetail = Callable[[Entry], bool]
 """Tells whether the reader may see headers and bodies of an entry."""
@@ -92,7 +95,7 @@ class Tail:
             chunks.append(news)
             if position >= self._poller.window.high:
                 break
-        chunks += _open_calls(query, self._poller.in_flight, sees_detail), _here(position)
+        chunks += await self._open_calls(query, self._poller.in_flight, sees_detail), _here(position)
         return Response(b"".join(chunks), media_type="text/event-stream")
 
     async def _start(self, query: Query, last_event_id: str | None) -> int:
@@ -113,11 +116,11 @@ class Tail:
         while not (self._closed or server_is_ending()) and time.monotonic() < ends_at:
             try:
                 position, news = await self._news(query, position, sees_detail)
+                if open_calls is not (open_calls := self._poller.in_flight):
+                    told, shown = shown, await self._open_calls(query, open_calls, sees_detail)
+                    news += shown if shown != told else b""
             except StoreError:
                 break  # the reader comes back and is told why
-            if open_calls is not (open_calls := self._poller.in_flight):
-                told, shown = shown, _open_calls(query, open_calls, sees_detail)
-                news += shown if shown != told else b""
             if not news and time.monotonic() - spoke_at >= HEARTBEAT:
                 news = _here(position)
             if news:
@@ -125,6 +128,14 @@ class Tail:
                 yield news
             await anyio.sleep(POLL / 2)
         yield _here(position)
+
+    async def _open_calls(self, query: Query, found: tuple[Entry, ...], sees_detail: SeesDetail) -> bytes:
+        if len(found) >= MAX_IN_FLIGHT:  # those that others may see could have pushed out what this reader may
+            conditions = (*query.conditions, _OPEN)
+            own = msgspec.structs.replace(query, conditions=conditions, order="desc", limit=1)
+            found = (await in_thread(self._store.search, own)).in_flight
+        shown = [list_item(entry, detail=sees_detail(entry)) for entry in found if query.matches(entry)]
+        return b"event: inflight\ndata: %s\n\n" % to_json(shown)
 
     async def _news(self, query: Query, position: int, sees_detail: SeesDetail) -> tuple[int, bytes]:
         """Return the reader's new position and the events on the way there."""
@@ -149,11 +160,6 @@ def _read_position(last_event_id: str) -> int:
     if not (last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) <= 18):
         raise QueryError("Last-Event-ID", "takes the id of an event of this stream")
     return int(last_event_id)
-
-
-def _open_calls(query: Query, entries: tuple[Entry, ...], sees_detail: SeesDetail) -> bytes:
-    shown = [list_item(entry, detail=sees_detail(entry)) for entry in entries if query.matches(entry)]
-    return b"event: inflight\ndata: %s\n\n" % to_json(shown)
 
 
 def _here(position: int) -> bytes:
