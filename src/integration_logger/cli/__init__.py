@@ -3,60 +3,26 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, BinaryIO, NoReturn
+from typing import Any, BinaryIO
 
 import click
 
 from integration_logger import codec
 from integration_logger.cli import terminal
+from integration_logger.cli.given import STORE, query_options, rules_options, store_argument
+from integration_logger.cli.group import Commands, colour
 from integration_logger.cli.reading import follow, opened, read_query
 from integration_logger.curl import curl
 from integration_logger.entry import Entry
-from integration_logger.errors import ConfigurationError, IntegrationLoggerError, QueryError
+from integration_logger.errors import IntegrationLoggerError
 from integration_logger.exports import SUFFIXES
 from integration_logger.query import EVERYTHING, MAX_LIMIT
 from integration_logger.retention import read_size
-
-STORE = "INTEGRATION_LOGGER_STORE"
-
-
-class Commands(click.Group):
-    """A group of commands whose failures are one line that says what to do: status 2 for usage, 1 for all else."""
-
-    def main(self, *args: Any, **extra: Any) -> NoReturn:
-        try:
-            status = super().main(*args, **{**extra, "standalone_mode": False})
-        except click.ClickException as error:
-            status = _complain(error.format_message(), error.exit_code)
-        except (ConfigurationError, QueryError) as error:
-            status = _complain(str(error), click.UsageError.exit_code)
-        except (IntegrationLoggerError, OSError) as error:
-            status = _complain(str(error), 1)
-        except click.Abort:
-            status = 130
-        except Exception as error:
-            if sys.flags.dev_mode:
-                raise
-            text = f"{type(error).__name__}: {error} (a fault; python -X dev -m integration_logger shows where)"
-            status = _complain(text, 1)
-        sys.exit(status)
-
-
-def _complain(message: str, status: int) -> int:
-    text = terminal.line(" ".join(message.split()))
-    click.echo(f"{click.style('integration-logger:', fg='red')} {text}", err=True, color=_colour())
-    return status
-
-
-def _colour() -> bool | None:
-    """False where NO_COLOR asks for that; None leaves it to what the output goes to."""
-    return False if os.environ.get("NO_COLOR") else None
 
 
 @click.group(cls=Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -67,18 +33,9 @@ def main(context: click.Context) -> None:
 
     STORE is a URL such as sqlite:///integration-logs.db; the variable INTEGRATION_LOGGER_STORE stands in for it.
     """
-    context.color = _colour()
+    context.color = colour()
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
-
-
-def _store_given(context: click.Context, parameter: click.Parameter, value: str | None) -> str:
-    if not value:
-        raise click.UsageError(f"no store: give its URL, such as sqlite:///integration-logs.db, or set {STORE}")
-    return value
-
-
-store_argument = click.argument("store", envvar=STORE, required=False, callback=_store_given, metavar="STORE")
 
 
 # --- running ----------------------------------------------------------------------------------------
@@ -156,13 +113,6 @@ def _extra(name: str) -> Iterator[None]:
 # --- reading ----------------------------------------------------------------------------------------
 
 
-def query_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the filters of the search box to a command."""
-    text = click.option("-q", "--query", default="", help='Filters, such as "status:5xx -method:GET duration:>1s".')
-    since = click.option("--since", default="", help="Time such as 2026-11-21T08:30:00Z, or an age: 90s, 15m, 2h, 7d.")
-    return text(since(command))
-
-
 @main.command()
 @store_argument
 @query_options
@@ -235,17 +185,6 @@ def _show_curl(entry: Entry) -> None:
 
 
 # --- what is secret ---------------------------------------------------------------------------------
-
-
-def rules_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add what a host gives its Redactor to a command."""
-    for option, text in (
-        ("--path", "Place that is masked too, such as 'json:$.items[*].note'; may be repeated."),
-        ("--keep", "Name that is not masked; may be repeated."),
-        ("--name", "Name whose values are masked too; may be repeated."),
-    ):
-        command = click.option(option, f"{option[2:]}s", multiple=True, help=text)(command)
-    return command
 
 
 @main.command()
