@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from codecs import lookup
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any, Final
@@ -58,47 +58,59 @@ def to_json(value: object) -> bytes:
     return _json.encode(value)
 
 
-BodyText = Callable[[Message], dict[str, Any]]
+def to_lines(values: Iterable[object]) -> bytes:
+    """Encode plain data as lines of compact JSON."""
+    lines = bytearray()
+    for value in values:
+        _json.encode_into(value, lines, -1)
+        lines += b"\n"
+    return bytes(lines)
 
 
-def to_dict(entry: Entry, body: BodyText | None = None) -> dict[str, Any]:
-    """Return the entry as plain data under its public names, the derived ones included; bodies as text.
+def to_dict(entry: Entry) -> dict[str, Any]:
+    """Return the entry as plain data under its public names, the derived ones included; bodies as text."""
+    return dict(zip(NAMES, values(entry, _message_to_dict), strict=True))
 
-    ``body`` writes a body in another way.
-    """
-    data: dict[str, Any] = dict(zip(_PLAIN, _get_plain(entry), strict=True))
-    data["started_at"] = timestamp(entry.started_at)
-    for name in ("ended_at", "expires_at", "bodies_expire_at"):
-        moment = getattr(entry, name)
-        data[name] = None if moment is None else timestamp(moment)
-    data["outcome"] = entry.outcome
-    data["status_label"] = entry.status_label
-    data["request"] = message_to_dict(entry.request, body)
-    data["response"] = message_to_dict(entry.response, body)
-    data["run"] = entry.run and {name: getattr(entry.run, name) for name in Run.__struct_fields__}
-    return data
+
+def values(entry: Entry, message: Callable[[Message], Any]) -> tuple[Any, ...]:
+    """Return what stands under ``NAMES`` in plain data; ``message`` writes the halves of a call."""
+    started_at, duration, expires_at = entry.started_at, entry.duration, entry.expires_at
+    request, response, run = entry.request, entry.response, entry.run
+    return (
+        *_get_plain(entry),
+        timestamp(started_at),
+        None if duration is None else timestamp(started_at + timedelta(seconds=duration)),
+        None if expires_at is None else timestamp(expires_at),
+        None if entry.bodies_expire_at is None else timestamp(entry.bodies_expire_at),
+        entry.outcome,
+        entry.status_label,
+        None if request is None else message(request),
+        None if response is None else message(response),
+        run and {name: getattr(run, name) for name in Run.__struct_fields__},
+    )
 
 
 _TIMES = ("started_at", "expires_at", "bodies_expire_at")
 _PLAIN: Final = tuple(f for f in Entry.__struct_fields__ if f not in (*_TIMES, "request", "response", "run"))
 _get_plain: Final = attrgetter(*_PLAIN)
-_MESSAGE: Final = ("headers", *Message.__struct_fields__[1:])
-_get_message: Final = attrgetter(*_MESSAGE)
+NAMES: Final = (
+    *_PLAIN, "started_at", "ended_at", "expires_at", "bodies_expire_at", "outcome", "status_label", "request",
+    "response", "run",
+)  # fmt: skip
+"""Of an entry as plain data."""
+MESSAGE_NAMES: Final = ("headers", *Message.__struct_fields__[1:])
+"""Of a message as plain data."""
+_get_message: Final = attrgetter(*MESSAGE_NAMES)
 
 
-def message_to_dict(message: Message | None, body: BodyText | None = None) -> dict[str, Any] | None:
-    """Return a Message as plain data with its body as text, or None for none."""
-    if message is None:
-        return None
-    data = dict(zip(_MESSAGE, _get_message(message), strict=True))
-    if message.body is not None:
-        data |= {"body": body_text(message)} if body is None else body(message)
-    return data
+def _message_to_dict(message: Message) -> dict[str, Any]:
+    data = dict(zip(MESSAGE_NAMES, _get_message(message), strict=True))
+    return data if message.body is None else data | {"body": body_text(message)}
 
 
 def timestamp(moment: datetime) -> str:
     """Return a UTC time as ISO 8601 with six decimals and ``Z``."""
-    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return moment.isoformat("T", "microseconds").replace("+00:00", "Z")
 
 
 _NO_CHARSETS: Final = frozenset(("idna", "punycode", "raw-unicode-escape", "unicode-escape", "undefined"))

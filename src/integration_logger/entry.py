@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, Literal
 
@@ -152,6 +153,7 @@ class InFlight(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """What is known so far; its status is ``processing``."""
 
 
+@lru_cache(1024)
 def status_label(code: int) -> str:
     """Return the reason phrase of a status code, or the name of its class for codes nobody registered."""
     try:

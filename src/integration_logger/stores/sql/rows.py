@@ -157,7 +157,7 @@ def microseconds(when: datetime) -> int:
 
 def moment(stamp: int) -> datetime:
     """Return microseconds since 1970 as a UTC time."""
-    return EPOCH + timedelta(microseconds=stamp)
+    return EPOCH + timedelta(0, 0, stamp)
 
 
 def _write_seconds(seconds: float) -> int:

@@ -25,7 +25,8 @@ from integration_logger.stores.sql.where import is_exact, where
 
 SECONDS: Final = 0.25  # after which a batch comes, however little was found
 ROWS: Final = 2000  # in a batch without payloads
-WHOLE: Final = 250  # in one with them
+WHOLE: Final = 1000  # read at once with them
+FEW: Final = 25  # of those that are unpacked at a time: what is used up at once costs the garbage collector nothing
 FIRST: Final = 20  # in the first of those, until it is known how much an entry holds
 BYTES: Final = 4 * 1024 * 1024  # of payloads, unpacked, that a batch is to hold
 
@@ -78,10 +79,19 @@ def batches(database: Database, query: Query, *, whole: bool) -> Iterator[Sequen
     reading = _Reading(database, query, _WITH_PAYLOAD if whole else _LISTED)
     read, most, exact = (_whole, FIRST, is_exact(query)) if whole else (_listed, ROWS, is_exact(query))
     while not reading.ended:
-        found = [read(row) for row in reading.next(most)]
-        if whole and found:
-            most = max(1, min(WHOLE, len(found) * BYTES // (_bytes(found) + 1)))
-        yield found if exact else [entry for entry in found if query.matches(entry)]
+        rows, size = reading.next(most), 0
+        for few in _in_few(rows) if whole else (rows,):
+            found = [read(row) for row in few]
+            size += _bytes(found)
+            yield found if exact else [entry for entry in found if query.matches(entry)]
+        if whole and rows:
+            most = max(1, min(WHOLE, len(rows) * BYTES // (size + 1)))
+
+
+def _in_few(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+    """Yield the rows, some at a time; none once where there are none."""
+    for start in range(0, max(len(rows), 1), FEW):
+        yield rows[start : start + FEW]
 
 
 def _listed(row: Row) -> Entry:
