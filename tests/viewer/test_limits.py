@@ -221,6 +221,29 @@ def test_who_asks_too_much_is_told_to_wait(monkeypatch: pytest.MonkeyPatch, path
     assert ana.get("/").status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "headers"),
+    [
+        ("POST", "/api/erase", {"origin": "https://evil.example"}),
+        ("POST", "/api/erase", {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}),
+        ("GET", "/api/export.csv", {"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors"}),
+        ("GET", "/api/stats", {"sec-fetch-site": "same-site", "sec-fetch-mode": "no-cors"}),
+    ],
+    ids=["origin", "form", "image", "script"],
+)
+def test_another_site_takes_no_tokens(
+    monkeypatch: pytest.MonkeyPatch, method: str, path: str, headers: dict[str, str]
+) -> None:
+    """What a page elsewhere has the browser of a reader ask costs the reader nothing, and is not done."""
+    monkeypatch.setattr(limits, "PER_SECOND", 1e-9)
+    monkeypatch.setattr(limits, "TOKENS", 10.0)
+    client = Client(viewer(MemoryStore()))
+    refused = client.send(method, path, headers=headers)
+    assert (refused.status_code, "did not come from here" in refused.text) == (403, True)
+    assert client.get("/api/export.csv").status_code == 200
+    assert client.get("/api/export.csv").status_code == 429
+
+
 def test_each_reader_has_tokens_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """One who asks too much takes nothing from others."""
     monkeypatch.setattr(limits, "TOKENS", 1.0)

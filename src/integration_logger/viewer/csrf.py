@@ -56,6 +56,12 @@ def is_of_this_site(request: Request) -> bool:
     return origin is None or origin.partition("://")[2].lower() == request.headers.get("host", "").lower()
 
 
+def is_part_of_other_page(request: Request) -> bool:
+    """Tell whether a page of another site asks for it as its image, script or the like: nobody sees what comes."""
+    elsewhere = request.headers.get("sec-fetch-site") in ("cross-site", "same-site")
+    return elsewhere and request.headers.get("sec-fetch-mode") == "no-cors"
+
+
 _SENT_BY_ITSELF = ("basic", "digest", "negotiate", "ntlm")
 """Credentials that a browser adds to the requests of any page, as it does with cookies."""
 

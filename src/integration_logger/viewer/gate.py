@@ -16,7 +16,7 @@ from integration_logger.errors import StoreError
 from integration_logger.stores.base import Store
 from integration_logger.viewer import limits
 from integration_logger.viewer.access import Authorize, EnabledFor, Principal, ask, identify
-from integration_logger.viewer.csrf import FIELD, HEADER, Tokens, is_of_this_site, needs_token
+from integration_logger.viewer.csrf import FIELD, HEADER, Tokens, is_of_this_site, is_part_of_other_page, needs_token
 from integration_logger.viewer.limits import WORDS
 from integration_logger.viewer.render import Renderer
 from integration_logger.viewer.routes import Route
@@ -81,11 +81,14 @@ class Gate:
 
     async def _admit(self, request: Request, route: Route, principal: Principal) -> Response:
         _refuse_beyond(route, principal)
+        # before anything is taken from the reader's allowance, or noted in the reader's name
+        if is_part_of_other_page(request) or (request.method not in _READING and not is_of_this_site(request)):
+            return self._render.problem(request, 403, "cross_site")
         if refusal := self._too_much(request, route, principal):
             return refusal
         if request.method not in _READING:
             await read_submitted(request)
-            if not await in_thread(self._is_readers_own, request, principal):
+            if not await in_thread(self._has_token, request, principal):
                 return self._render.problem(request, 403, "cross_site")
         if inspect.iscoroutinefunction(route.endpoint):
             await in_thread(self._open_store)
@@ -109,9 +112,7 @@ class Gate:
         request.state.sees_audit, request.state.may_erase = principal.may("audit"), principal.may("erase")
         return cast(Response, route.endpoint(request, principal))
 
-    def _is_readers_own(self, request: Request, principal: Principal) -> bool:
-        if not is_of_this_site(request):
-            return False
+    def _has_token(self, request: Request, principal: Principal) -> bool:
         if not needs_token(request):
             return True
         self._open_store()
