@@ -47,7 +47,7 @@ def unsteady(request: Any) -> Any:
     if request.url.host == "nowhere.example":
         raise httpx.ConnectError("no such host")
     statuses = {"retried.example": [503, 503, 200]}.get(request.url.host, [200])
-    mark = request.extensions["integration_logger"]
+    (mark,) = request.extensions["integration_logger"].values()
     return httpx.Response(statuses[mark.transaction.count - 1], text="abc")
 
 

@@ -14,9 +14,12 @@ from integration_logger import ConfigurationError, Entry, IntegrationLogger
 from integration_logger import observers as module
 from integration_logger.capture import Capture
 from integration_logger.entry import InFlight
-from integration_logger.observers import Follower, Observers
+from integration_logger.observers import ALL_ENTRIES, Follower, Observers
+from integration_logger.query import EVERYTHING
 from integration_logger.runs import RunFinished
 from integration_logger.stores import open_store
+from integration_logger.stores.base import Store
+from integration_logger.stores.erasures import erase, read_erasure
 from integration_logger.stores.memory import MemoryStore
 from tests.deadlines import eventually
 from tests.factories import make_entry
@@ -53,7 +56,7 @@ def run(log: IntegrationLogger, **labels: object) -> str:
     return ended.id
 
 
-def follower(store: MemoryStore, callback: Callable[[Entry], object], owner: str = "1") -> Follower:
+def follower(store: Store, callback: Callable[[Entry], object], owner: str = "1") -> Follower:
     """Return a follower that is asked to look by hand."""
     return Follower(RunFinished("test", callback), store, OWNER + owner, lambda: None)
 
@@ -306,3 +309,33 @@ def test_observers_of_a_forked_child_begin_anew() -> None:
     finally:
         own.stop()
         assert own.join(1e9)
+
+
+@pytest.mark.parametrize("url", ["memory:", "sqlite:///{}/log.db"], ids=["memory", "sqlite"])
+def test_a_run_is_not_told_again_because_newer_ones_were_erased(url: str, tmp_path: Path) -> None:
+    """The log ends before the place then, and is still the same log."""
+    told: list[str] = []
+    with closing(open_store(url.format(tmp_path))) as store:
+        store.open()
+        follower(store, print).step()
+        store.write([first := a_run(), second := a_run(user_id="42")])
+        follower(store, lambda entry: told.append(entry.id)).step()
+        assert erase(store, read_erasure({"user_id": "42"}, EVERYTHING)).entries == 1
+        follower(store, lambda entry: told.append(entry.id)).step()
+        store.write([third := a_run()])
+        follower(store, lambda entry: told.append(entry.id)).step()
+    assert told == [first.id, second.id, third.id]
+
+
+def test_what_a_callback_does_is_recorded(logger: Make) -> None:
+    """It is the host's own work, though in a thread of the logger."""
+    log = logger()
+
+    @log.on_run_finished(name="retrain")
+    def retrain(entry: Entry) -> None:
+        with log.script("retrain"):
+            pass
+
+    run(log)
+    log.store.open()
+    eventually(lambda: [e for e in log.store.search(ALL_ENTRIES).entries if e.operation == "retrain"])

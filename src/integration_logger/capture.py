@@ -232,7 +232,7 @@ class Transaction:
 
     def __init__(self, recorder: object, outer: Transaction | None = None) -> None:
         self.recorder = recorder
-        self.outer = outer
+        self.outer = other(outer, recorder)
         """That of another logger."""
         self.id: str | None = None
         self.count = 0
@@ -279,6 +279,13 @@ Found = TypeVar("Found", bound=_Nested)
 def own(found: Found | None, recorder: object) -> Found | None:
     """Return the nearest that is of this logger, looking outward: several loggers may see the same call."""
     while found is not None and found.recorder is not recorder:
+        found = found.outer
+    return found
+
+
+def other(found: Found | None, recorder: object) -> Found | None:
+    """Return the nearest that is of another logger, looking outward."""
+    while found is not None and found.recorder is recorder:
         found = found.outer
     return found
 

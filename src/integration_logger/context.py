@@ -6,7 +6,7 @@ Tasks and threads take it along (``contextvars.copy_context``).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final
 
@@ -26,10 +26,19 @@ unrecorded: ContextVar[bool] = ContextVar("integration_logger_unrecorded", defau
 """True while the logger itself is at work: what it calls is not recorded, or that would never end."""
 
 
-@contextmanager
-def at_work() -> Iterator[None]:
+def at_work() -> AbstractContextManager[None]:
     """The logger itself is at work, or asks the host something for the log's sake."""
-    token = unrecorded.set(True)
+    return _unrecorded(True)
+
+
+def host_at_work() -> AbstractContextManager[None]:
+    """The host does work of its own, in a thread of the logger."""
+    return _unrecorded(False)
+
+
+@contextmanager
+def _unrecorded(value: bool) -> Iterator[None]:
+    token = unrecorded.set(value)
     try:
         yield
     finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar
 
@@ -253,7 +253,8 @@ class IntegrationLogger(Lifecycle):
         try:
             yield
         finally:
-            attempts.reset(token)
+            with suppress(ValueError):  # ended from another context, as a generator may be
+                attempts.reset(token)
 
     def current(self) -> Capture | Detached:
         """Return the captured call that this code runs in, to ``label``, ``error`` or ``discard`` it.

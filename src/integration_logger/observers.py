@@ -40,6 +40,7 @@ LOOK_BACK: Final = 10_000
 HEALTH_POLL: Final = 5.0
 SHARE: Final = 0.05
 """The part of one processor that integration health takes at most, whatever passes."""
+_BEYOND_ALL: Final = 2**62
 ALL_ENTRIES: Final = Query(scope=EVERYTHING, limit=MAX_LIMIT, order="asc")
 FORGET_EVERY: Final = 3600.0
 """Seconds between two looks at which tenants were not heard of for long."""
@@ -313,6 +314,5 @@ class IntegrationHealth:
 
 
 def newest_seq(store: Store) -> int:
-    """Return the ``seq`` of the newest entry of all."""
-    page = store.search(Query(scope=EVERYTHING, limit=1))
-    return (page.entries[0].seq or 0) if page.entries else 0
+    """Return the highest ``seq`` that was ever given: the newest entries may have been deleted."""
+    return store.search(replace(ALL_ENTRIES, cursor=_BEYOND_ALL)).next_cursor or 0

@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol
 from msgspec.structs import force_setattr, replace
 
 from integration_logger import codec
-from integration_logger.capture import Capture, add_labels
+from integration_logger.capture import Capture, add_labels, other
 from integration_logger.context import at_work
 from integration_logger.entry import LABEL_COLUMNS, PHASES, Entry
 from integration_logger.errors import ConfigurationError
@@ -109,6 +109,7 @@ class Recorder:
     def record(self, capture: Capture) -> None:
         """Put a finished capture on the spool."""
         self.under_way.pop(capture.id, None)
+        capture.outer = other(capture.outer, self)  # or what goes on from one to the next would hold all before it
         if capture.discarded:
             return
         try:
@@ -157,7 +158,8 @@ class Recorder:
 
     def _classify(self, integrations: Integrations, entry: Entry) -> None:
         try:
-            integrations.classify(entry)
+            with at_work():
+                integrations.classify(entry)
         except Exception as error:
             self.failed(error, "classify_failed")
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from integration_logger.context import host_at_work
 from integration_logger.entry import Entry
 from integration_logger.filters import Condition
 from integration_logger.observers import ALL_ENTRIES, newest_seq
@@ -73,4 +74,6 @@ class RunFinished:
     def observe(self, store: Store, entries: Sequence[Entry]) -> None:
         """Call the host with the whole entry."""
         for entry in entries:
-            self._callback(store.get(entry.id, EVERYTHING) or entry)
+            whole = store.get(entry.id, EVERYTHING) or entry
+            with host_at_work():
+                self._callback(whole)

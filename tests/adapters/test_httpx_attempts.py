@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextvars import copy_context
 from typing import Any
 
 import pytest
@@ -172,3 +173,29 @@ def test_two_loggers_count_for_themselves(library: Library, log: RecordingLogger
     assert transactions(log.entries) == [[(1, 302), (2, 200)], [(1, 503), (2, 200)]]
     assert transactions(other.entries) == [[(1, 302), (2, 200)], [(1, 503)], [(1, 200)]]
     assert not {entry.id for entry in log.entries} & {entry.id for entry in other.entries}
+
+
+@every_library
+def test_a_request_that_is_sent_without_end_takes_one_mark_along(library: Library, log: RecordingLogger) -> None:
+    """Who polls with one request does not make it longer each time."""
+    with calling(log.httpx(library.make(transport=answers(library, *[200] * 20)))) as caller:
+        request = caller.client.build_request("GET", "http://a.example/")
+        for _ in range(20):
+            caller.send(request)
+    assert len(request.extensions["integration_logger"]) == 1
+    assert transactions(log.entries) == [[(1, 200)]] * 20
+
+
+def test_attempts_may_end_in_another_context(log: RecordingLogger) -> None:
+    """Frameworks enter and leave a dependency in two contexts; what the host raises there stays what it is."""
+
+    def dependency() -> Iterator[None]:
+        with log.attempts():
+            yield
+
+    for error in (None, KeyError("the host's")):
+        generator: Any = dependency()
+        copy_context().run(next, generator)
+        with pytest.raises(type(error or StopIteration())) as raised:
+            copy_context().run(generator.throw if error else generator.send, error)
+        assert error in (None, raised.value)

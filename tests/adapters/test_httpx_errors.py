@@ -13,7 +13,7 @@ import pytest
 import trustme
 
 from integration_logger.testing import RecordingLogger
-from tests.adapters.clients import Library, calling, every_library
+from tests.adapters.clients import VERIFY, Library, calling, every_library
 from tests.adapters.peers import closed_port, crowded, peer, reset, silent
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -228,3 +228,19 @@ def test_a_password_that_makes_no_url_is_in_no_entry(library: Library, sign: str
     assert "hunter2" not in repr(entry)
     assert (entry.error_type, entry.errors) == ("validation", ("InvalidURL",))
     assert entry.url == "http://[REDACTED]@a.example/x"
+
+
+@every_library
+def test_what_no_client_takes_is_refused_by_the_client(library: Library, log: RecordingLogger) -> None:
+    """Arguments that we do not know, wrong ones and those of a subclass, change nothing of what is raised."""
+    base = library.module.AsyncClient if library.is_async else library.module.Client
+
+    class Own(base):  # type: ignore[misc, valid-type]
+        def send(self, req: Any, **given: Any) -> Any:
+            raise KeyError("the host's")
+
+    with pytest.raises(KeyError, match="the host's"):
+        log.httpx(Own(verify=VERIFY)).send(req=library.module.Request("GET", "http://a.example/"))
+    with pytest.raises(TypeError, match=r"build_request\(\).*'started'"):
+        log.httpx(library.make()).build_request("GET", "http://a.example/", started=1)
+    assert log.entries == []

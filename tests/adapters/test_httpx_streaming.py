@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -165,3 +166,32 @@ def test_a_body_that_nobody_asked_for(library: Library, log: RecordingLogger) ->
     (entry,) = log.entries
     assert entry.request is not None
     assert (entry.request.body, entry.request.omitted, entry.error_type) == (None, "unread", "http_4xx")
+
+
+@every_library
+def test_streams_can_do_what_they_can_do_bare(library: Library, log: RecordingLogger) -> None:
+    """Who sends a stream on, or asks what it is, sees the same: sync, async, or both."""
+    seen: list[list[bool]] = []
+
+    def look(stream: Any) -> None:
+        seen.append([isinstance(stream, Iterable), isinstance(stream, AsyncIterable)])
+        seen[-1] += [hasattr(stream, name) for name in ("close", "aclose")]
+
+    def answer(request: Any) -> Any:
+        look(request.stream)
+        return library.module.Response(200, content=library.parts(b"abc"))
+
+    for install in (lambda transport: transport, log.transport):
+        transport = install(library.transport(answer))
+        with calling(library.make(transport=transport)) as caller:
+            caller.request("POST", "http://a.example/", content=library.parts(b"abc"))
+            caller.request("POST", "http://a.example/", files={"file": b"abc"})
+        request = library.module.Request("GET", "http://a.example/")
+        if library.is_async:
+            response = asyncio.run(transport.handle_async_request(request))
+        else:
+            response = transport.handle_request(request)
+        look(response.stream)
+        look(library.module.Request("POST", "http://b.example/", content=response.stream).stream)
+    half = len(seen) // 2
+    assert seen[:half] == seen[half:]

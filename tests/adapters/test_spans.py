@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from integration_logger import ConfigurationError, IntegrationLogger
+from integration_logger import ConfigurationError, Integration, IntegrationLogger
 from integration_logger.context import current
 from integration_logger.entry import Entry
 from integration_logger.testing import RecordingLogger, recording
@@ -479,3 +479,77 @@ class Counts:
 
     def append(self, payload: bytes) -> str | None:
         return None
+
+
+def test_a_generator_with_wrong_arguments(log: RecordingLogger) -> None:
+    """It never began: the host is told so, and nothing is under way."""
+
+    @log.script("export")
+    def export(table: str) -> Iterator[str]:
+        yield table
+
+    @log.script("export")
+    async def export_async(table: str) -> AsyncIterator[str]:
+        yield table
+
+    async def first(items: Any) -> None:
+        await anext(items)
+
+    with pytest.raises(TypeError, match="table"):
+        next(export())  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="table"):
+        asyncio.run(first(export_async()))  # type: ignore[call-arg]
+    assert (log.recorder.under_way, log.entries) == ({}, [])
+
+
+def test_what_has_ended_holds_nothing_of_what_was_around_it(log: RecordingLogger) -> None:
+    """Work that plans its next turn from within goes on for ever, and each is within the one before."""
+    depths = []
+
+    async def main() -> None:
+        done = asyncio.Event()
+
+        def turn(left: int) -> None:
+            with log.script("turn") as capture:
+                outer, depth = capture.outer, 0
+                while outer is not None:
+                    outer, depth = outer.outer, depth + 1
+                depths.append(depth)
+                if left:
+                    asyncio.get_running_loop().call_later(0, turn, left - 1)
+                else:
+                    done.set()
+
+        turn(9)
+        await done.wait()
+
+    asyncio.run(main())
+    assert max(depths) == 1
+    ids = {entry.id for entry in log.entries}
+    assert sum(entry.parent_id in ids for entry in log.entries) == 9
+
+
+def test_what_the_host_does_for_the_log_is_no_entry() -> None:
+    """Labels, processors and classify may use functions that are recorded elsewhere, without end otherwise."""
+    made: list[RecordingLogger] = []
+
+    def ask(*_: Any) -> dict[str, object]:
+        with made[0].call("cache"), made[0].script("rule") as script:
+            script.set(a=1)
+            return {"tenant": "acme"}
+
+    def process(entry: Entry) -> Entry:
+        ask()
+        return entry
+
+    def classify(entry: Entry) -> str:
+        return "failed" if ask() else "completed"
+
+    partner = Integration("partner", classify=classify)
+    with recording(processors=[process], labels=ask, integrations=[partner]) as log:
+        made.append(log)
+        with log.call("C2E", integration="partner"):
+            pass
+        (entry,) = log.entries
+        assert (entry.tenant, entry.status) == ("acme", "failed")
+        assert not sum(log.recorder.failures.values())

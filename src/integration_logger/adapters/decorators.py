@@ -71,8 +71,8 @@ def _generator(span: Span[Any], function: Any) -> Any:
     """Between two items the entry is not the one that the caller's code runs in."""
 
     def call(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
-        capture = span.begin()
         inner = function(*args, **kwargs)
+        capture = span.begin()
         step, given = inner.send, None
         while True:
             token = span.enter(capture)
@@ -98,8 +98,8 @@ def _generator(span: Span[Any], function: Any) -> Any:
 
 def _async_generator(span: Span[Any], function: Any) -> Any:
     async def call(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
-        capture = span.begin()
         inner = function(*args, **kwargs)
+        capture = span.begin()
         step: Any
         step, given = inner.asend, None
         while True:

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 
 from integration_logger.adapters import httpx_errors
 from integration_logger.adapters.adapter import report
-from integration_logger.adapters.httpx_streams import RequestStream, ResponseStream
+from integration_logger.adapters.httpx_streams import RequestStream, request_stream, response_stream
 from integration_logger.bodies import Body
 from integration_logger.capture import OPENTELEMETRY, Capture, Transaction, own, trace_id
 from integration_logger.context import attempts, current
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from integration_logger.recorder import Recorder
 
 KEY: Final = "integration_logger"
-"""Where the mark lies in a request's extensions, which redirects and round trips for auth take along."""
+"""Where the marks of all loggers lie in a request's extensions, which redirects and round trips for auth take along."""
 
 _NO_BODY_STATUS: Final = frozenset((204, 304))
 
@@ -29,12 +29,9 @@ _NO_BODY_STATUS: Final = frozenset((204, 304))
 class Mark:
     """What a request takes along: the attempts made of it so far."""
 
-    __slots__ = ("call", "outer", "over", "recorder", "traceparent", "transaction")
+    __slots__ = ("call", "over", "traceparent", "transaction")
 
-    def __init__(self, recorder: Recorder, outer: Mark | None) -> None:
-        self.recorder = recorder
-        self.outer = outer
-        """That of another logger."""
+    def __init__(self, recorder: Recorder) -> None:
         self.transaction = own(attempts.get(), recorder) or Transaction(recorder)
         self.call: OutboundCall | None = None
         """The attempt that a transport is busy with."""
@@ -66,7 +63,8 @@ def remember(error: BaseException, recorder: Recorder) -> bool:
 
 def mark_of(request: Any, recorder: Recorder) -> Mark | None:
     """Return the mark that this logger has left on a request."""
-    return own(request.extensions.get(KEY), recorder)
+    marks: dict[Recorder, Mark] = request.extensions.get(KEY, {})
+    return marks.get(recorder)
 
 
 class OutboundCall:
@@ -116,8 +114,9 @@ class OutboundCall:
             busy = mark.call
             if not mark.over and (busy is None or busy.capture is self.parent):
                 return mark
-        mark = Mark(self.outbound.recorder, self.request.extensions.get(KEY))
-        self.request.extensions = {**self.request.extensions, KEY: mark}
+        recorder, extensions = self.outbound.recorder, self.request.extensions
+        mark = Mark(recorder)
+        self.request.extensions = {**extensions, KEY: {**extensions.get(KEY, {}), recorder: mark}}
         return mark
 
     def _asked(self, request: Any) -> None:
@@ -144,7 +143,7 @@ class OutboundCall:
                 body.ended = True
         else:
             capture.request_body = outbound.body(header(b"content-type"), header(b"content-encoding"))
-            request.stream = self.stream = RequestStream(stream, self)
+            request.stream = self.stream = request_stream(stream, self)
 
     def _propagated(self, present: bytes | None) -> bool:
         """Tell the other side which trace this is, unless somebody else has done so."""
@@ -218,7 +217,7 @@ class OutboundCall:
             self._have_read(response, header(b"content-type"), header(b"content-encoding"))
         else:
             capture.response_body = self.outbound.body(header(b"content-type"), header(b"content-encoding"))
-            response.stream = ResponseStream(response.stream, self)
+            response.stream = response_stream(response.stream, self)
 
     def _have_read(self, response: Any, kind: bytes | None, coding: bytes | None) -> None:
         """Note the body of an answer that comes from memory, such as a cache's."""
@@ -275,7 +274,7 @@ class OutboundCall:
     def _put_back(self) -> None:
         """Undo what this attempt has put into the request."""
         self.mark.call = self.around
-        if type(self.stream) is RequestStream and self.request.stream is self.stream:
+        if issubclass(type(self.stream), RequestStream) and self.request.stream is self.stream:
             self.request.stream = self.stream.__wrapped__
 
     def _fail(self, error: BaseException, phase: str) -> None:
@@ -306,7 +305,7 @@ class OutboundCall:
         if body is not None and body.size == 0 and not body.ended and body.omitted != "off":
             body.omitted = "unread"
         self.outbound.recorder.record(capture)
-        capture.request_body = capture.response_body = None
+        capture.request_body = capture.response_body = self.handling = None
 
 
 def _is_at_hand(kind: type) -> bool:

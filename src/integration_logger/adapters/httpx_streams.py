@@ -1,7 +1,7 @@
 """Bodies of outbound calls, seen part by part as they pass: nothing is drained, joined or held back.
 
 What is put in place of a stream passes for it: ``isinstance`` and all attributes are those of the stream itself. So
-one class serves both libraries, sync and async.
+one class serves both libraries. Sync and async have their own: who is handed a stream asks what it can do.
 """
 
 from __future__ import annotations
@@ -20,8 +20,16 @@ else:
     Proxy = wrapt.ObjectProxy
 
 
+def _is_sync(stream: Any) -> bool:
+    return getattr(type(stream), "__iter__", None) is not None
+
+
+def _is_async(stream: Any) -> bool:
+    return getattr(type(stream), "__aiter__", None) is not None
+
+
 class _Parts(Proxy):
-    """An iterator over the parts of a body. The three callables never raise."""
+    """What goes over the parts of a body. The three callables never raise."""
 
     def __init__(
         self,
@@ -35,10 +43,9 @@ class _Parts(Proxy):
         self._self_ended = ended
         self._self_broke = broke
 
-    def __iter__(self) -> _Parts:
-        return self
 
-    def __aiter__(self) -> _Parts:
+class _SyncParts(_Parts):
+    def __iter__(self) -> _SyncParts:
         return self
 
     def __next__(self) -> bytes:
@@ -52,6 +59,13 @@ class _Parts(Proxy):
             raise
         self._self_saw(part)
         return part
+
+
+class _AsyncParts(_Parts):
+    __iter__: Any = None  # the proxy has one, and who asks whether this can be iterated over would be told so
+
+    def __aiter__(self) -> _AsyncParts:
+        return self
 
     async def __anext__(self) -> bytes:
         try:
@@ -73,13 +87,29 @@ class RequestStream(Proxy):
         super().__init__(inner)
         self._self_call = call
 
-    def __iter__(self) -> _Parts:
-        call = self._self_call
-        return _Parts(iter(self.__wrapped__), call.sent, call.sent_all, _look_away)
 
-    def __aiter__(self) -> _Parts:
+class _SyncRequestStream(RequestStream):
+    def __iter__(self) -> _SyncParts:
         call = self._self_call
-        return _Parts(self.__wrapped__.__aiter__(), call.sent, call.sent_all, _look_away)
+        return _SyncParts(iter(self.__wrapped__), call.sent, call.sent_all, _look_away)
+
+
+class _AsyncRequestStream(RequestStream):
+    __iter__: Any = None
+
+    def __aiter__(self) -> _AsyncParts:
+        call = self._self_call
+        return _AsyncParts(self.__wrapped__.__aiter__(), call.sent, call.sent_all, _look_away)
+
+
+class _EitherRequestStream(_SyncRequestStream, _AsyncRequestStream): ...
+
+
+def request_stream(inner: Any, call: OutboundCall) -> RequestStream:
+    """Return what passes for the body of a request, and can be iterated over in the same ways."""
+    if _is_sync(inner):
+        return (_EitherRequestStream if _is_async(inner) else _SyncRequestStream)(inner, call)
+    return _AsyncRequestStream(inner, call)
 
 
 class ResponseStream(Proxy):
@@ -89,13 +119,15 @@ class ResponseStream(Proxy):
         super().__init__(inner)
         self._self_call = call
 
-    def __iter__(self) -> _Parts:
-        call = self._self_call
-        return _Parts(iter(self.__wrapped__), call.received, call.ended, call.broke)
+    def __del__(self) -> None:
+        with suppress(Exception):  # one that was never made has no call
+            self._self_call.closed()
 
-    def __aiter__(self) -> _Parts:
+
+class _SyncResponseStream(ResponseStream):
+    def __iter__(self) -> _SyncParts:
         call = self._self_call
-        return _Parts(self.__wrapped__.__aiter__(), call.received, call.ended, call.broke)
+        return _SyncParts(iter(self.__wrapped__), call.received, call.ended, call.broke)
 
     def close(self) -> None:
         """Close the stream."""
@@ -106,6 +138,14 @@ class ResponseStream(Proxy):
             raise
         self._self_call.closed()
 
+
+class _AsyncResponseStream(ResponseStream):
+    __iter__: Any = None
+
+    def __aiter__(self) -> _AsyncParts:
+        call = self._self_call
+        return _AsyncParts(self.__wrapped__.__aiter__(), call.received, call.ended, call.broke)
+
     async def aclose(self) -> None:
         """Close the stream."""
         try:
@@ -115,9 +155,15 @@ class ResponseStream(Proxy):
             raise
         self._self_call.closed()
 
-    def __del__(self) -> None:
-        with suppress(Exception):  # one that was never made has no call
-            self._self_call.closed()
+
+class _EitherResponseStream(_SyncResponseStream, _AsyncResponseStream): ...
+
+
+def response_stream(inner: Any, call: OutboundCall) -> ResponseStream:
+    """Return what passes for the body of an answer, and can be iterated over in the same ways."""
+    if _is_sync(inner):
+        return (_EitherResponseStream if _is_async(inner) else _SyncResponseStream)(inner, call)
+    return _AsyncResponseStream(inner, call)
 
 
 def _look_away(error: BaseException) -> None:

@@ -50,7 +50,7 @@ class Unsent:
         try:
             return build(*args, **given)
         except Exception as error:
-            self._no_url(error, started, *args, **given)
+            self._look_at(self._no_url, error, started, args, given)
             raise
 
     def send(self, send: Callable[..., Any], args: Any, given: Any) -> Any:
@@ -59,7 +59,7 @@ class Unsent:
         try:
             return send(*args, **given)
         except Exception as error:
-            self._not_sent(error, started, *args, **given)
+            self._look_at(self._not_sent, error, started, args, given)
             raise
 
     async def send_async(self, send: Callable[..., Any], args: Any, given: Any) -> Any:
@@ -68,34 +68,32 @@ class Unsent:
         try:
             return await send(*args, **given)
         except Exception as error:
-            self._not_sent(error, started, *args, **given)
+            self._look_at(self._not_sent, error, started, args, given)
             raise
 
-    def _no_url(self, error: Exception, started: float, method: Any = None, url: Any = None, **more: object) -> None:
-        try:
-            if not httpx_errors.of_the_client(error):
-                return
-            text = str(url)
-            if not unrecorded.get() and self.outbound.wanted(text.partition("://")[2]):
-                url = _without_user_info(text)
-                # the error may quote a part of a password, which is known for one by nothing
-                said = error if url == text else type(error).__name__
-                mark = Mark(self.outbound.recorder, None)
-                self._record(error, started, mark, str(method).upper(), url, None, said)
+    def _look_at(self, note: Callable[..., None], error: Exception, started: float, args: Any, given: Any) -> None:
+        try:  # the host may have given what no client takes: it is told so by the client
+            if httpx_errors.of_the_client(error) and not unrecorded.get():
+                note(error, started, *args, **given)
         except Exception as problem:
             report(self.outbound.recorder, problem)
 
-    def _not_sent(self, error: Exception, started: float, request: Any, *args: object, **more: object) -> None:
-        try:
-            if not httpx_errors.of_the_client(error):
-                return
-            request = getattr(error, "_request", None) or request
-            if not unrecorded.get() and self.outbound.wants(request.url):
-                mark = mark_of(request, self.outbound.recorder) or Mark(self.outbound.recorder, None)
-                host = request.url.netloc.decode("ascii", "replace")
-                self._record(error, started, mark, request.method, str(request.url), host)
-        except Exception as problem:
-            report(self.outbound.recorder, problem)
+    def _no_url(self, error: Exception, started: float, /, method: Any = None, url: Any = None, **more: object) -> None:
+        text = str(url)
+        if self.outbound.wanted(text.partition("://")[2]):
+            url = _without_user_info(text)
+            # the error may quote a part of a password, which is known for one by nothing
+            said = error if url == text else type(error).__name__
+            self._record(error, started, Mark(self.outbound.recorder), str(method).upper(), url, None, said)
+
+    def _not_sent(
+        self, error: Exception, started: float, /, request: Any = None, *args: object, **more: object
+    ) -> None:
+        request = getattr(error, "_request", None) or request
+        if self.outbound.wants(request.url):
+            mark = mark_of(request, self.outbound.recorder) or Mark(self.outbound.recorder)
+            host = request.url.netloc.decode("ascii", "replace")
+            self._record(error, started, mark, request.method, str(request.url), host)
 
     def _record(
         self,

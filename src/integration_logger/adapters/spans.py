@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
 from integration_logger.adapters.decorators import decorated
 from integration_logger.capture import OPENTELEMETRY, Capture, Detached, own, trace_id
-from integration_logger.context import current
+from integration_logger.context import current, unrecorded
 from integration_logger.entry import Kind
 from integration_logger.errors import ConfigurationError
 from integration_logger.forks import this_process
@@ -113,6 +113,8 @@ class Span(Generic[C]):
 
     def begin(self) -> C:
         """Begin an entry; never raises."""
+        if unrecorded.get():
+            return cast(C, UNRECORDED)
         recorder = self._recorder
         try:
             if recorder.started_in != this_process():
@@ -157,9 +159,10 @@ class Span(Generic[C]):
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         capture, is_here = self._innermost()
+        outer = None if capture is UNRECORDED else capture.outer
         self.end(capture, error)
         if is_here:
-            current.set(capture.outer)
+            current.set(outer)
 
     async def __aenter__(self) -> C:
         return self.__enter__()

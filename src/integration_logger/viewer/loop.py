@@ -19,8 +19,13 @@ def event_loop() -> asyncio.AbstractEventLoop:
     this_process()
     with _starting:
         if _loop is None:
-            _loop = asyncio.new_event_loop()
-            threading.Thread(target=_loop.run_forever, name="integration-logger viewer", daemon=True).start()
+            loop = asyncio.new_event_loop()
+            try:
+                threading.Thread(target=loop.run_forever, name="integration-logger viewer", daemon=True).start()
+            except RuntimeError:  # the system has no thread left: the next request tries again
+                loop.close()
+                raise
+            _loop = loop
         return _loop
 
 
