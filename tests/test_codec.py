@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from random import Random
 from typing import Any
@@ -76,6 +76,13 @@ def test_times_are_utc_to_the_microsecond() -> None:
     data = codec.to_dict(entry)
     assert (data["started_at"], data["ended_at"]) == ("2026-11-21T08:30:00.000005Z", "2026-11-21T08:30:01.500005Z")
     assert data["expires_at"] is None
+
+
+@given(st.datetimes(), st.sampled_from([UTC, timezone(timedelta(hours=-2, minutes=-30))]))
+def test_a_time_is_written_as_python_does(moment: datetime, zone: timezone) -> None:
+    """Six decimals, be they 0 or not; any other offset than that of UTC is told."""
+    for exact in (moment.replace(tzinfo=zone), moment.replace(tzinfo=zone, microsecond=0)):
+        assert codec.timestamp(exact) == exact.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def test_a_call_in_flight_has_no_end() -> None:

@@ -110,7 +110,8 @@ def _message_to_dict(message: Message) -> dict[str, Any]:
 
 def timestamp(moment: datetime) -> str:
     """Return a UTC time as ISO 8601 with six decimals and ``Z``."""
-    return moment.isoformat("T", "microseconds").replace("+00:00", "Z")
+    text = _json.encode(moment).decode()  # in a fifth of the time that isoformat takes; without decimals that are 0
+    return text[1:-1] if moment.microsecond else f"{text[1:20]}.000000{text[20:-1]}"
 
 
 _NO_CHARSETS: Final = frozenset(("idna", "punycode", "raw-unicode-escape", "unicode-escape", "undefined"))
