@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -339,3 +340,22 @@ def test_what_a_callback_does_is_recorded(logger: Make) -> None:
     run(log)
     log.store.open()
     eventually(lambda: [e for e in log.store.search(ALL_ENTRIES).entries if e.operation == "retrain"])
+
+
+def test_the_handler_of_a_signal_may_close_while_they_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It runs in the thread that starts them, which would wait for itself otherwise."""
+    own = Observers(MemoryStore(), OWNER + "1")
+    own.add(RunFinished("test", print))
+    start = module.Worker.start
+
+    def interrupted(worker: module.Worker) -> None:
+        start(worker)
+        own.stop()
+
+    monkeypatch.setattr(module.Worker, "start", interrupted)
+    thread = threading.Thread(target=own.start, daemon=True)
+    thread.start()
+    thread.join(10)
+    assert not thread.is_alive()
+    own.stop()
+    assert own.join(monotonic() + 10)

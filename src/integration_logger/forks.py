@@ -13,7 +13,7 @@ from os import getpid
 
 _actions: list[Callable[[], None]] = []
 _process = getpid()
-_noticing = threading.Lock()
+_noticing = threading.RLock()  # handlers of signals, and what the garbage collector ends, may interrupt who holds it
 
 
 def in_child(action: Callable[[], None]) -> None:
@@ -40,7 +40,7 @@ def _begin_anew() -> None:
 
 def _after_fork() -> None:
     global _noticing
-    _noticing = threading.Lock()
+    _noticing = threading.RLock()
     _begin_anew()
 
 

@@ -86,7 +86,8 @@ class Observers:
         self._registered: dict[str, Observer] = {}
         self._followers: dict[str, Follower] = {}
         self._keeper: Worker | None = None
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        """Handlers of signals, and what the garbage collector ends, may interrupt who holds it."""
 
     def add(self, observer: Observer) -> None:
         """Register an observer; it begins at once where the others run. Raises for a name that is taken."""
@@ -150,7 +151,7 @@ class Observers:
 
     def after_fork(self, owner: str) -> None:
         """In a forked child: the threads are the parent's."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._owner, self._followers, self._keeper = owner, {}, None
         self.errors = 0
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from math import inf
 from time import monotonic
 from typing import Any, Final, Protocol
@@ -230,7 +231,8 @@ class Recorder:
         now = monotonic()
         if now - self._warned.get(what, -WARN_EVERY) >= WARN_EVERY:
             self._warned[what] = now
-            logger.warning(text, *values)
+            with suppress(Exception):  # handlers and filters are the host's
+                logger.warning(text, *values)
 
 
 def _fill_labels(entry: Entry, labels: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ import httpx
 
 from integration_logger import IntegrationLogger, Redactor
 from integration_logger.query import EVERYTHING, Query
+from integration_logger.testing import RecordingLogger
 
 WORKERS, CALLS = 4, 25
 
@@ -46,3 +47,22 @@ def _worker(client: httpx.Client, number: int) -> int:
         finally:
             os._exit(1)
     return pid
+
+
+def test_a_fork_within_a_call(log: RecordingLogger) -> None:
+    """The child leaves the call of its parent, too; it is its parent's, which records how it went on."""
+    transport = httpx.MockTransport(lambda request: httpx.Response(200, content=iter((b"a", b"b"))))
+    reader, writer = os.pipe()
+    with log.httpx(httpx.Client(transport=transport)) as client, client.stream("GET", "http://a.example/") as response:
+        parts = response.iter_raw()
+        assert next(parts) == b"a"
+        if (child := os.fork()) != 0:
+            assert [*parts] == [b"b"]
+    if child == 0:
+        os.write(writer, bytes([log.recorder.captured, len(log.recorder.under_way)]))
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert os.read(reader, 2) == b"\0\0"
+    (entry,) = log.entries
+    assert entry.response is not None
+    assert (entry.response.body, entry.response.truncated) == (b"ab", False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import inspect
+import logging
 import os
 import threading
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
@@ -553,3 +554,22 @@ def test_what_the_host_does_for_the_log_is_no_entry() -> None:
         (entry,) = log.entries
         assert (entry.tenant, entry.status) == ("acme", "failed")
         assert not sum(log.recorder.failures.values())
+
+
+def test_a_fault_of_the_hosts_logging_stays_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A handler that raises does so where nobody waits for it: what the host does for its entries goes on."""
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            raise Broken("handler")
+
+    with recording() as log:
+        monkeypatch.setattr(log.recorder.redactor, "redact", None)
+        logger, handler = logging.getLogger("integration_logger"), Handler()
+        logger.addHandler(handler)
+        try:
+            with log.run("orders") as run:
+                run.add_rows("many")  # type: ignore[arg-type]
+        finally:
+            logger.removeHandler(handler)
+        assert (log.recorder.failures["failed"], log.recorder.failures["redaction_failed"]) == (1, 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from os import getpid
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
@@ -78,6 +79,7 @@ class OutboundCall:
         "open",
         "outbound",
         "parent",
+        "process",
         "remaining",
         "request",
         "stream",
@@ -87,6 +89,7 @@ class OutboundCall:
         recorder = outbound.recorder
         self.outbound = outbound
         self.request = request
+        self.process = getpid()
         self.open = True
         """Until the entry is recorded, or left to somebody further inside."""
         self.remaining = -1
@@ -304,7 +307,8 @@ class OutboundCall:
         capture.duration = perf_counter() - capture.started
         if body is not None and body.size == 0 and not body.ended and body.omitted != "off":
             body.omitted = "unread"
-        self.outbound.recorder.record(capture)
+        if self.process == getpid():  # else a fork has left its parent's code: the parent records it
+            self.outbound.recorder.record(capture)
         capture.request_body = capture.response_body = self.handling = None
 
 
