@@ -244,3 +244,13 @@ def test_what_no_client_takes_is_refused_by_the_client(library: Library, log: Re
     with pytest.raises(TypeError, match=r"build_request\(\).*'started'"):
         log.httpx(library.make()).build_request("GET", "http://a.example/", started=1)
     assert log.entries == []
+
+
+@every_library
+def test_a_password_before_a_forgotten_scheme_is_in_no_entry(library: Library, log: RecordingLogger) -> None:
+    """What stands before the ``@`` is then a scheme and a path to the client, and no user info."""
+    for url in ("ana:hunter2@a.example/x", "/ana:hunter2@a.example/x"):
+        with calling(log.httpx(library.make())) as caller, pytest.raises(library.module.UnsupportedProtocol):
+            caller.get(url)
+    assert [entry.url for entry in log.entries] == ["[REDACTED]@a.example/x"] * 2
+    assert "hunter2" not in repr(log.entries)

@@ -128,6 +128,8 @@ class OutboundCall:
         capture.method = request.method
         capture.url = str(request.url)
         capture.host = request.url.netloc.decode("ascii", "replace")
+        if not capture.host:  # somebody forgot the scheme: no transport takes it, and it may begin with user info
+            capture.url = without_user_info(capture.url)
         headers: RawHeaders = request.headers.raw
         header = {name.lower(): value for name, value in headers}.get
         if (traceparent := header(b"traceparent")) is not None or OPENTELEMETRY in sys.modules:
@@ -315,3 +317,12 @@ class OutboundCall:
 def _is_at_hand(kind: type) -> bool:
     """Tell whether a stream of this class is bytes in memory, to be read as often as one likes."""
     return kind.__name__ == "ByteStream" and kind.__module__.partition(".")[0] in ("httpx", "httpx2")
+
+
+def without_user_info(url: str) -> str:
+    """Return what is no whole URL without all that may be user info: a password with a ``/`` ends nowhere else."""
+    before, at, after = url.rpartition("@")
+    scheme, colon, _ = before.partition("://")
+    if not at:
+        return url
+    return f"{scheme}://user@{after}" if colon else f"[REDACTED]@{after}"  # masking finds the one by itself

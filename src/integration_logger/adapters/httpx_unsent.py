@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from integration_logger.adapters import httpx_errors
 from integration_logger.adapters.adapter import report
-from integration_logger.adapters.httpx_call import Mark, mark_of, remember
+from integration_logger.adapters.httpx_call import Mark, mark_of, remember, without_user_info
 from integration_logger.capture import Capture, own
 from integration_logger.context import current, unrecorded
 
@@ -81,7 +81,7 @@ class Unsent:
     def _no_url(self, error: Exception, started: float, /, method: Any = None, url: Any = None, **more: object) -> None:
         text = str(url)
         if self.outbound.wanted(text.partition("://")[2]):
-            url = _without_user_info(text)
+            url = without_user_info(text)
             # the error may quote a part of a password, which is known for one by nothing
             said = error if url == text else type(error).__name__
             self._record(error, started, Mark(self.outbound.recorder), str(method).upper(), url, None, said)
@@ -119,12 +119,3 @@ class Unsent:
         kind, phase = httpx_errors.failure(error)
         capture.fail(kind, said or error, phase=phase)
         recorder.record(capture)
-
-
-def _without_user_info(url: str) -> str:
-    """Return what is no URL with a word for all that may be user info: a password with a ``/`` ends nowhere else."""
-    before, at, after = url.rpartition("@")
-    if not at:
-        return url
-    scheme, colon, _ = before.partition("://")
-    return f"{scheme if colon else ''}://user@{after}"

@@ -182,7 +182,7 @@ def _timing(entry: Entry) -> list[Fact]:
         first = f", first byte after {words.span(entry.first_byte)}" if entry.first_byte is not None else ""
         found.append(Fact("Took", f"{words.span(entry.duration)}{first}"))
     if entry.phase:
-        found.append(Fact("Broke", _PHASES.get(entry.phase, entry.phase)))
+        found.append(Fact("Broke", _PHASES.get(entry.phase) or chips(entry.phase)))
     return found
 
 
