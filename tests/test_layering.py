@@ -54,6 +54,8 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "argon2": ("viewer",),
     "uvicorn": ("cli", "demo"),
     "fastapi": ("demo",),
+    "flask": ("demo",),
+    "werkzeug": ("demo",),
     "pydantic": ("demo",),
     "httpx": ("client", "demo", "cli"),
     "h11": ("cli",),

@@ -1,4 +1,4 @@
-"""Runs the demo: the host in this process, its traffic in another, and an account of what became of the calls."""
+"""Runs the demo: the hosts in this process, its traffic in another, and an account of what became of the calls."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import httpx
 import msgspec
 
 from integration_logger.cli.serving import address, listen, serving, wait
+from integration_logger.demo import warehouse
 from integration_logger.demo.host import PaymentProviderDown, shop
 from integration_logger.errors import IntegrationLoggerError
 from integration_logger.logger import IntegrationLogger
@@ -59,9 +60,10 @@ def run(
         with (
             closing(IntegrationLogger(url or f"sqlite:///{folder}/integration-logs.db")) as log,
             serving(shop(log, access), listener, expected=RAISED_ON_PURPOSE) as ended,
+            warehouse.serving(warehouse.warehouse(log)) as stock,
         ):
             answers(site)
-            with traffic(site, ledger, patience=PATIENCE if counted else 0):
+            with traffic(site, stock, ledger, patience=PATIENCE if counted else 0):
                 ready(f"{site}/logs/?token={access.token}")
                 wait(ended, seconds)
             if not counted:
@@ -79,9 +81,9 @@ def answers(site: str) -> None:
 
 
 @contextmanager
-def traffic(site: str, ledger: Path, *, patience: float) -> Iterator[None]:
-    """Let another process call the shop; at the end its calls under way get ``patience`` seconds."""
-    command = [sys.executable, "-m", "integration_logger.demo.traffic", site, str(SEED)]
+def traffic(site: str, stock: str, ledger: Path, *, patience: float) -> Iterator[None]:
+    """Let another process call the shop and its warehouse; at the end its calls under way get ``patience`` seconds."""
+    command = [sys.executable, "-m", "integration_logger.demo.traffic", site, stock, str(SEED)]
     with (
         ledger.open("wb") as output,
         # A session of its own keeps Ctrl-C here: this process decides how the other ends.

@@ -1,4 +1,4 @@
-"""How the four partners of the sample shop sign what they send: the shop verifies what the traffic makes."""
+"""How the partners of the sample shop sign what they send: the shop verifies what the traffic makes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hmac
 from base64 import b64encode
 from collections.abc import Mapping
 
-KEYS = {name: f"demo-signing-key-of-{name}".encode() for name in ("github", "stripe", "shopify", "twilio")}
+KEYS = {name: f"demo-signing-key-of-{name}".encode() for name in ("github", "stripe", "shopify", "twilio", "scanners")}
 
 
 def github(key: bytes, body: bytes) -> str:

@@ -1,4 +1,4 @@
-"""The traffic of the demo: a process of its own that calls the sample shop as its partners and customers do.
+"""The traffic of the demo: a process of its own that calls the sample shop and its warehouse as others do.
 
 Each call carries an ``X-Request-Id``. The ledger on standard output says which were sent and which were answered
 completely; these must be in the log. The process ends when its standard input does, so it never outlives the demo.
@@ -216,12 +216,32 @@ def upload_photo(r: Random, shop: str) -> Call:
     return call._replace(headers={**call.headers, "Content-Type": form.headers["Content-Type"]}, body=form.read())
 
 
-MIX: dict[Maker, int] = {
+def stock_change(r: Random, warehouse: str) -> Call:
+    """Return what a scanner has moved; it does not know everything on the shelves."""
+    sku, *_ = r.choice((*payloads.PRODUCTS, ("GIFT-9", "Voucher", 0)))
+    change = {"sku": sku, "by": r.randrange(-9, 10), "scanner": f"scanner-{r.randrange(1, 5)}"}
+    headers = {**JSON, "Authorization": f"Bearer {KEYS['scanners'].decode()}", "User-Agent": "ShelfScanner/2.8"}
+    url = f"{warehouse}/webhooks/stock?account={r.choice(payloads.ACCOUNTS)}"
+    return Call("POST", url, headers, json.dumps(change).encode())
+
+
+def list_stock(r: Random, warehouse: str) -> Call:
+    """Return a look at what there is, which is answered line by line."""
+    return _app(r, warehouse, "GET", "/api/stock.csv")
+
+
+def count_stock(r: Random, warehouse: str) -> Call:
+    """Return a wish to have everything counted, at which the warehouse fails."""
+    return _app(r, warehouse, "POST", "/api/counts", {"shelf": f"S-{payloads.number(r, 2)}"})
+
+
+WAREHOUSE: dict[Maker, int] = {stock_change: 7, list_stock: 2, count_stock: 1}
+MIX: dict[Maker, int] = WAREHOUSE | {
     stripe: 22, shopify: 18, github: 14, twilio: 9, create_order: 12, list_orders: 8, events: 4, upload_photo: 2,
     export_orders: 3, missing_order: 3, shipping_rates: 2, same_order: 2, broken_order: 2, empty_order: 1,
     refund: 1, dispute: 1, forged: 1, impatient: 1,
 }  # fmt: skip
-"""How often each kind of call is made, in parts of about a hundred."""
+"""How often each kind of call is made, in parts of about a hundred; what is not for the warehouse is for the shop."""
 
 
 async def send(client: httpx.AsyncClient, call: Call) -> None:
@@ -244,14 +264,15 @@ def note(line: str) -> None:
     sys.stdout.flush()
 
 
-async def run(shop: str, seed: int) -> None:
-    """Call the shop in a natural rhythm until standard input ends; calls under way are brought to their end."""
+async def run(shop: str, warehouse: str, seed: int) -> None:
+    """Call both in a natural rhythm until standard input ends; calls under way are brought to their end."""
     r = Random(seed)
     end = asyncio.create_task(_end_of_input())
     async with httpx.AsyncClient(timeout=30, trust_env=False) as client, asyncio.TaskGroup() as calls:
         at_once = asyncio.Semaphore(MOST_AT_ONCE)
         for maker in mixed(r):
-            calls.create_task(_bounded(at_once, client, maker(r, shop)))
+            call = maker(r, warehouse if maker in WAREHOUSE else shop)
+            calls.create_task(_bounded(at_once, client, call))
             await asyncio.wait([end], timeout=r.expovariate(CALLS_PER_SECOND))
             if end.done():
                 break
@@ -276,4 +297,4 @@ async def _end_of_input() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(run(sys.argv[1], seed=int(sys.argv[2])))
+    asyncio.run(run(sys.argv[1], sys.argv[2], seed=int(sys.argv[3])))
