@@ -308,6 +308,13 @@ class Tags(HTMLParser):
             self.dangerous.append(tag)
 
 
+def test_where_a_call_broke_shows_signs_by_their_number(store: MemoryStore, browser: Client) -> None:
+    """The host may say it in words of its own, or of somebody else's."""
+    entry = new_entry(kind="call", status="failed", phase="\u202egnp.exe")
+    store.write([entry])
+    assert 'data-name="\u2039U+202E\u203a"' in browser.get(f"/entries/{entry.id}").text
+
+
 @pytest.mark.parametrize("value", HOSTILE)
 def test_everything_captured_is_shown_as_text(store: MemoryStore, browser: Client, value: str) -> None:
     header = value.encode("utf-8", "ignore")
