@@ -9,6 +9,7 @@ from typing import Any, Final
 from msgspec.structs import force_setattr
 
 from integration_logger.catalogue import CATALOGUE, Known
+from integration_logger.context import at_work
 from integration_logger.entry import Entry
 from integration_logger.errors import ConfigurationError
 
@@ -134,7 +135,11 @@ class Integrations:
     def classify(self, entry: Entry) -> None:
         """Have the host decide how the entry ended; raises what its callable raises, and for a word nobody knows."""
         classify = self._classify.get(entry.integration or "")
-        if classify is not None and (verdict := classify(entry)) is not None:
+        if classify is None:
+            return
+        with at_work():
+            verdict = classify(entry)
+        if verdict is not None:
             _decide(entry, verdict)
 
     def title(self, name: str) -> str:

@@ -110,7 +110,8 @@ class Recorder:
     def record(self, capture: Capture) -> None:
         """Put a finished capture on the spool."""
         self.under_way.pop(capture.id, None)
-        capture.outer = other(capture.outer, self)  # or what goes on from one to the next would hold all before it
+        if capture.outer is not None:  # what goes on from one to the next would hold all before it
+            capture.outer = other(capture.outer, self)
         if capture.discarded:
             return
         try:
@@ -159,8 +160,7 @@ class Recorder:
 
     def _classify(self, integrations: Integrations, entry: Entry) -> None:
         try:
-            with at_work():
-                integrations.classify(entry)
+            integrations.classify(entry)
         except Exception as error:
             self.failed(error, "classify_failed")
 
