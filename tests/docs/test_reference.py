@@ -281,3 +281,24 @@ def written(parameter: click.Parameter) -> list[str]:
     if isinstance(parameter, click.Option):
         return [*parameter.opts, *parameter.secondary_opts]
     return [parameter.metavar or parameter.human_readable_name]
+
+
+def test_the_truth_table_is_that_of_entries() -> None:
+    """Every combination of status and errors has its row, with the outcome and the mark that such an entry has."""
+    documented = {}
+    for status, noted, outcome, has_errors, _ in pages.rows("docs/reference/entry.md", "Status, outcome and errors"):
+        for some in noted.split(" or "):
+            documented[status.strip("`"), some == "some"] = outcome.strip("`"), has_errors
+    assert documented == {
+        (status, some): seen(status, some) for status in ("processing", "completed", "failed") for some in (False, True)
+    }
+
+
+def seen(status: str, some: bool) -> tuple[str, str]:
+    capture = Capture("call")
+    capture.status_code = 404 if status == "failed" else 200
+    if some:
+        capture.error("it was late")
+    entry = capture.so_far() if status == "processing" else capture.finish()
+    assert entry.status == status
+    return entry.outcome or "none", str(entry.has_errors).lower()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from sqlalchemy import Engine, event
 
 from integration_logger.entry import Entry
 from integration_logger.ids import new_id
 from integration_logger.query import ALL
+from integration_logger.stores import open_store
 from integration_logger.stores.memory import MemoryStore
 from integration_logger.viewer import Principal
 from tests.viewer.server import Client, new_entry, viewer
@@ -95,3 +99,33 @@ def test_a_shared_id_finds_ones_own_only(family: tuple[MemoryStore, dict[str, En
             if getattr(entry, field) == value and (tenants is ALL or entry.tenant in tenants)
         }
         assert {item["id"] for item in client.get(f"/api/entries?{field}={value}").json()["items"]} == expected
+
+
+def test_a_foreign_id_costs_what_an_unknown_one_does(tmp_path: Path) -> None:
+    """How long a refusal takes tells nothing: the same statements are asked of the database, and find as little."""
+    store = open_store(f"sqlite:///{tmp_path}/log.db")
+    foreign, unknown = new_entry(tenant=VICTIM), new_id()
+    store.write([foreign, new_entry(tenant=ATTACKER)])
+    app = viewer(store, Principal("ana", role="owner", tenants=[ATTACKER]))
+    client, asked = Client(app), list[tuple[str, int]]()
+
+    def ask(path: str) -> tuple[int, list[tuple[str, int]], str]:
+        asked.clear()
+        answer = client.get(path)
+        return answer.status_code, [*asked], answer.text
+
+    def note(*given: object) -> None:
+        asked.append((str(given[2]), len(str(given[3]))))
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        paths = [row.path.replace("{format}", "ndjson") for row in app.routes if "{id}" in row.path]
+        assert len(paths) >= 7
+        ask("/")  # opens the store
+        for path in paths:
+            for_unknown, for_foreign = (ask(path.replace("{id}", id)) for id in (unknown, foreign.id))
+            assert for_unknown[:2] == for_foreign[:2]
+            assert for_unknown[2].replace(unknown, foreign.id) == for_foreign[2]
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+        store.close()
