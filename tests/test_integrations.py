@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -18,6 +19,21 @@ from tests.docs import pages
 ACME = Integration(
     "acme", title="Acme", hosts=["API.acme.example", "*.shared.example/acme/*"], paths=["/hooks/acme", "/in/acme/*"]
 )
+
+# Where the vendor of an API documents it under another domain of its own than the one that is called.
+VENDORS = {
+    "dropboxapi.com": ["dropbox.com"],
+    "googleapis.com": ["google.com"],
+    "intercom.io": ["intercom.com"],
+    "linkedin.com": ["learn.microsoft.com"],
+    "mailgun.net": ["mailgun.com"],
+    "myshopify.com": ["shopify.dev"],
+    "nexmo.com": ["vonage.com"],
+    "pipedrive.com": ["pipedrive.readme.io"],
+    "sendgrid.com": ["twilio.com"],
+    "slack.com": ["slack.dev"],
+    "trello.com": ["atlassian.com"],
+}
 
 
 def outbound(url: str, **labels: object) -> Capture:
@@ -89,14 +105,28 @@ def test_a_call_by_httpx_is_recognised() -> None:
 
 @pytest.mark.parametrize("known", CATALOGUE, ids=lambda known: known.name)
 def test_every_host_of_the_catalogue_leads_to_its_name(known: Any) -> None:
-    """No third party stands in the way of another one; each is in the guide, and addresses are of the web."""
+    """No third party stands in the way of another one, and each is in the guide."""
     found = Integrations()
     for host in known.hosts:
         name, _, path = host.replace("*.", "some.").partition("/")
         assert found.of_call(name, f"https://{name}/{path.replace('*', 'x')}") == known.name
     row = next(row for row in pages.rows("docs/guides/integrations.md", "What is known") if known.name in row[0])
     assert pages.codes(row[1]) == [*known.hosts]
-    assert all(url is None or url.startswith("https://") for url in (known.error_docs, known.token_docs))
+
+
+@pytest.mark.parametrize("known", CATALOGUE, ids=lambda known: known.name)
+def test_the_catalogue_leads_to_the_vendors_own_pages_only(known: Any) -> None:
+    """Both addresses are given for each, of the vendor's own domain or of one of ``VENDORS``, and by https only."""
+    called = {_domain(host.partition("/")[0]) for host in known.hosts}
+    own = called | {domain for host in called for domain in VENDORS.get(host, ())}
+    for address in map(urlsplit, (known.error_docs, known.token_docs)):
+        assert (address.scheme, address.port, address.username, address.query) == ("https", None, None, "")
+        assert address.hostname in own or _domain(address.hostname or "") in own
+        assert address.path.strip("/"), "the front page documents nothing"
+
+
+def _domain(host: str) -> str:
+    return ".".join(host.split(".")[-2:])
 
 
 def test_the_hosts_own_come_first_and_add_to_the_catalogue() -> None:

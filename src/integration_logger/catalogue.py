@@ -14,10 +14,10 @@ class Known(msgspec.Struct, frozen=True):
     title: str
     hosts: tuple[str, ...]
     """As ``Integration`` takes them."""
-    error_docs: str | None = None
-    """Where it is documented how it words its errors; None where no such page was found."""
-    token_docs: str | None = None
-    """Where it is documented how it says that a token was revoked or has expired."""
+    error_docs: str
+    """Where it is documented how it words its errors."""
+    token_docs: str
+    """Where it is documented how it says that a token or key is no longer good; the same page where it has one only."""
 
 
 _GOOGLE_TOKENS: Final = "https://developers.google.com/identity/protocols/oauth2#expiration"
@@ -63,6 +63,7 @@ CATALOGUE: Final = (
         "Zendesk",
         ("*.zendesk.com",),
         "https://developer.zendesk.com/api-reference/introduction/requests",
+        "https://support.zendesk.com/hc/en-us/articles/4408831387930",
     ),
     Known(
         "freshdesk",
@@ -83,8 +84,15 @@ CATALOGUE: Final = (
         "GitHub",
         ("api.github.com", "uploads.github.com"),
         "https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api",
+        "https://docs.github.com/en/authentication/keeping-your-account-and-data-secure/token-expiration-and-revocation",
     ),
-    Known("gitlab", "GitLab", ("gitlab.com/api/*",), "https://docs.gitlab.com/ee/api/rest/troubleshooting.html"),
+    Known(
+        "gitlab",
+        "GitLab",
+        ("gitlab.com/api/*",),
+        "https://docs.gitlab.com/ee/api/rest/troubleshooting.html",
+        "https://docs.gitlab.com/security/tokens/token_troubleshooting/",
+    ),
     Known(
         "slack",
         "Slack",
@@ -103,21 +111,30 @@ CATALOGUE: Final = (
         "hubspot",
         "HubSpot",
         ("api.hubapi.com", "api.hubspot.com"),
-        "https://developers.hubspot.com/docs/faq/api-error-responses",
+        "https://developers.hubspot.com/docs/api/error-handling",
+        "https://developers.hubspot.com/docs/api/error-handling",
     ),
     Known(
         "sendgrid",
         "SendGrid",
         ("api.sendgrid.com", "api.eu.sendgrid.com"),
         "https://www.twilio.com/docs/sendgrid/api-reference/how-to-use-the-sendgrid-v3-api/errors",
+        "https://support.sendgrid.com/hc/en-us/articles/18322114821403-4XX-API-Errors-and-Troubleshooting-Suggestions",
     ),
     Known(
         "mailgun",
         "Mailgun",
         ("api.mailgun.net", "api.eu.mailgun.net"),
         "https://documentation.mailgun.com/docs/mailgun/quickstart-guide/responses",
+        "https://documentation.mailgun.com/docs/mailgun/quickstart-guide/responses",
     ),
-    Known("mailchimp", "Mailchimp", ("*.api.mailchimp.com",), "https://mailchimp.com/developer/marketing/docs/errors/"),
+    Known(
+        "mailchimp",
+        "Mailchimp",
+        ("*.api.mailchimp.com",),
+        "https://mailchimp.com/developer/marketing/docs/errors/",
+        "https://mailchimp.com/developer/marketing/docs/errors/",
+    ),
     Known(
         "openai",
         "OpenAI",
@@ -125,7 +142,13 @@ CATALOGUE: Final = (
         "https://platform.openai.com/docs/guides/error-codes",
         "https://help.openai.com/en/articles/6891767-error-code-401-invalid-authentication",
     ),
-    Known("anthropic", "Anthropic", ("api.anthropic.com",), "https://docs.anthropic.com/en/api/errors"),
+    Known(
+        "anthropic",
+        "Anthropic",
+        ("api.anthropic.com",),
+        "https://docs.anthropic.com/en/api/errors",
+        "https://docs.anthropic.com/en/api/errors",
+    ),
     Known(
         "microsoft-graph",
         "Microsoft Graph",
@@ -138,14 +161,22 @@ CATALOGUE: Final = (
         "PayPal",
         ("api-m.paypal.com", "api-m.sandbox.paypal.com"),
         "https://developer.paypal.com/api/rest/responses/",
+        "https://developer.paypal.com/api/identity/v1/errors/invalid_token",
     ),
     Known(
         "adyen",
         "Adyen",
         ("*.adyen.com", "*.adyenpayments.com"),
         "https://docs.adyen.com/development-resources/error-codes",
+        "https://docs.adyen.com/errors/unauthorized",
     ),
-    Known("square", "Square", ("connect.squareup.com", "connect.squareupsandbox.com")),
+    Known(
+        "square",
+        "Square",
+        ("connect.squareup.com", "connect.squareupsandbox.com"),
+        "https://developer.squareup.com/docs/build-basics/handling-errors",
+        "https://developer.squareup.com/reference/square/enums/ErrorCode",
+    ),
     Known(
         "intercom",
         "Intercom",
@@ -158,6 +189,7 @@ CATALOGUE: Final = (
         "Pipedrive",
         ("api.pipedrive.com", "*.pipedrive.com/api/*"),
         "https://pipedrive.readme.io/docs/core-api-concepts-http-status-codes",
+        "https://pipedrive.readme.io/docs/marketplace-oauth-and-api-proxy-status-codes",
     ),
     Known(
         "notion",
@@ -166,17 +198,48 @@ CATALOGUE: Final = (
         "https://developers.notion.com/reference/status-codes",
         "https://developers.notion.com/reference/status-codes",
     ),
-    Known("airtable", "Airtable", ("api.airtable.com",), "https://airtable.com/developers/web/api/errors"),
-    Known("asana", "Asana", ("app.asana.com/api/*",), "https://developers.asana.com/docs/errors"),
-    Known("trello", "Trello", ("api.trello.com",)),
-    Known("atlassian", "Atlassian (Jira, Confluence)", ("api.atlassian.com", "*.atlassian.net")),
+    Known(
+        "airtable",
+        "Airtable",
+        ("api.airtable.com",),
+        "https://airtable.com/developers/web/api/errors",
+        "https://airtable.com/developers/web/api/oauth-reference",
+    ),
+    Known(
+        "asana",
+        "Asana",
+        ("app.asana.com/api/*",),
+        "https://developers.asana.com/docs/errors",
+        "https://developers.asana.com/docs/errors",
+    ),
+    Known(
+        "trello",
+        "Trello",
+        ("api.trello.com",),
+        "https://developer.atlassian.com/cloud/trello/guides/rest-api/status-codes/",
+        "https://developer.atlassian.com/cloud/trello/guides/rest-api/authorization/",
+    ),
+    Known(
+        "atlassian",
+        "Atlassian (Jira, Confluence)",
+        ("api.atlassian.com", "*.atlassian.net"),
+        "https://developer.atlassian.com/cloud/jira/platform/rest/v3/intro/#status-codes",
+        "https://developer.atlassian.com/cloud/oauth/getting-started/refresh-tokens/",
+    ),
     Known(
         "discord",
         "Discord",
         ("discord.com/api/*", "discordapp.com/api/*"),
         "https://discord.com/developers/docs/topics/opcodes-and-status-codes",
+        "https://discord.com/developers/docs/topics/opcodes-and-status-codes",
     ),
-    Known("telegram", "Telegram", ("api.telegram.org",), "https://core.telegram.org/bots/api#making-requests"),
+    Known(
+        "telegram",
+        "Telegram",
+        ("api.telegram.org",),
+        "https://core.telegram.org/bots/api#making-requests",
+        "https://core.telegram.org/bots/features#generating-an-authentication-token",
+    ),
     Known(
         "meta-graph",
         "Meta (Facebook, Instagram, WhatsApp)",
@@ -196,12 +259,13 @@ CATALOGUE: Final = (
         "Xero",
         ("api.xero.com", "identity.xero.com"),
         "https://developer.xero.com/documentation/api/accounting/responsecodes",
+        "https://developer.xero.com/documentation/guides/oauth2/troubleshooting/",
     ),
     Known(
         "quickbooks",
         "QuickBooks Online",
         ("quickbooks.api.intuit.com", "sandbox-quickbooks.api.intuit.com"),
-        None,
+        "https://developer.intuit.com/app/developer/qbo/docs/develop/troubleshooting/handling-common-errors",
         "https://developer.intuit.com/app/developer/qbo/docs/develop/authentication-and-authorization/faq",
     ),
     Known(
@@ -209,12 +273,14 @@ CATALOGUE: Final = (
         "Docusign",
         ("*.docusign.net", "account.docusign.com", "account-d.docusign.com"),
         "https://developers.docusign.com/docs/esign-rest-api/esign101/error-codes/troubleshooting-common-errors/",
+        "https://developers.docusign.com/docs/esign-rest-api/esign101/error-codes/troubleshooting-common-errors/",
     ),
     Known(
         "dropbox",
         "Dropbox",
         ("api.dropboxapi.com", "content.dropboxapi.com"),
         "https://www.dropbox.com/developers/documentation/http/documentation",
+        "https://developers.dropbox.com/error-handling-guide",
     ),
     Known(
         "gmail",
@@ -230,8 +296,20 @@ CATALOGUE: Final = (
         "https://developers.google.com/drive/api/guides/handle-errors",
         _GOOGLE_TOKENS,
     ),
-    Known("google-oauth", "Google sign-in", ("oauth2.googleapis.com",), None, _GOOGLE_TOKENS),
-    Known("zoom", "Zoom", ("api.zoom.us",)),
+    Known(
+        "google-oauth",
+        "Google sign-in",
+        ("oauth2.googleapis.com",),
+        "https://developers.google.com/identity/protocols/oauth2/web-server#exchange-errors-invalid-grant",
+        _GOOGLE_TOKENS,
+    ),
+    Known(
+        "zoom",
+        "Zoom",
+        ("api.zoom.us",),
+        "https://developers.zoom.us/docs/api/errors/",
+        "https://developers.zoom.us/docs/integrations/oauth-error-messages/",
+    ),
     Known(
         "vonage",
         "Vonage",
@@ -244,5 +322,6 @@ CATALOGUE: Final = (
         "Klaviyo",
         ("a.klaviyo.com",),
         "https://developers.klaviyo.com/en/docs/rate_limits_and_error_handling",
+        "https://developers.klaviyo.com/en/docs/troubleshoot_oauth_errors",
     ),
 )
