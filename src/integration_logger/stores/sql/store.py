@@ -25,6 +25,7 @@ from integration_logger.stores.sql.rows import from_row, id_bytes, storable
 from integration_logger.stores.sql.search import page
 from integration_logger.stores.sql.sqlite import SQLite
 from integration_logger.stores.sql.state import SQLState
+from integration_logger.stores.sql.where import within
 from integration_logger.stores.sql.write import add, prepare, prepare_in_flight
 
 _WHOLE: Final = select(schema.entries, schema.payloads.c.data).join(
@@ -103,7 +104,7 @@ class SQLStore:
         except ValueError:
             return None
         with self._database.read() as connection:
-            entry = _find(connection, key)
+            entry = _find(connection, key, scope)
         return entry if entry and scope.admits(entry) else None
 
     def search(self, query: Query) -> Page:
@@ -154,8 +155,9 @@ def database_of(url: str) -> Database:
     return PostgreSQL(url)
 
 
-def _find(connection: Connection, id: bytes) -> Entry | None:
-    if row := connection.execute(_WHOLE.where(schema.entries.c.id == id)).first():
+def _find(connection: Connection, id: bytes, scope: Scope) -> Entry | None:
+    # bounded here, so that a foreign entry takes as long as none
+    if row := connection.execute(_WHOLE.where(schema.entries.c.id == id, *within(scope))).first():
         return unpack(from_row(row[:-1]), row[-1])
     begun: bytes | None = connection.scalar(select(schema.in_flight.c.entry).where(schema.in_flight.c.id == id))
     return None if begun is None else codec.decode(begun)

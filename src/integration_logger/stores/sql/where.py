@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, and_, false, func, literal, not_, or_
 
-from integration_logger.query import Query
+from integration_logger.query import Query, Scope
 from integration_logger.stores.sql import functions
 from integration_logger.stores.sql.blocks import STATUSES_BY_OUTCOME
 from integration_logger.stores.sql.rows import (
@@ -30,11 +30,16 @@ def is_exact(query: Query) -> bool:
     return not (query.text or query.not_text or any(c.field.startswith("label.") for c in query.conditions))
 
 
-def where(query: Query) -> Iterator[ColumnElement[bool]]:
-    """Yield conditions that every match fulfils."""
-    for column, names in ((_column.tenant, query.scope.tenants), (_column.application, query.scope.applications)):
+def within(scope: Scope) -> Iterator[ColumnElement[bool]]:
+    """Yield conditions that every entry of the scope's tenants and applications fulfils, and no other."""
+    for column, names in ((_column.tenant, scope.tenants), (_column.application, scope.applications)):
         if isinstance(names, frozenset):
             yield column.in_(comparable(names))
+
+
+def where(query: Query) -> Iterator[ColumnElement[bool]]:
+    """Yield conditions that every match fulfils."""
+    yield from within(query.scope)
     if not (query.scope.audit and query.wants_audit):
         yield _column.kind != "audit"
     if query.since is not None:
