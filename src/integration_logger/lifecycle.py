@@ -81,7 +81,8 @@ class Lifecycle:
         self._exiting = False
         self._lock = threading.RLock()
         self.observers = Observers(self.store, self._owner)
-        self.observers.add(IntegrationHealth())
+        if ship is not None:  # else this process asks no store, and who ships sees to it
+            self.observers.add(IntegrationHealth())
         _loggers.add(self)
 
     def start(self) -> None:

@@ -19,6 +19,7 @@ from integration_logger.entry import Entry
 from integration_logger.query import EVERYTHING, Query
 from integration_logger.spool.segments import segments
 from integration_logger.stores import open_store
+from integration_logger.stores.integration_health import read_records
 from tests.cli.commands import run
 from tests.deadlines import eventually
 from tests.processes import started
@@ -159,6 +160,21 @@ def test_the_rules_of_the_application_are_kept(url: str) -> None:
             other.start()
             running.stdout.readline()
             eventually(lambda: record(other) and timedelta(days=5) in days_kept(url))
+
+
+def test_how_integrations_do_is_told_there(url: str, log: IntegrationLogger) -> None:
+    """An application that leaves shipping to the command asks no store; the command counts for it."""
+    with log.call("charge", integration="stripe", tenant="acme"):
+        pass
+    assert log.health().observers == {}
+    assert not Path(url.removeprefix("sqlite:///")).exists()
+    with started("ship", url):
+        eventually(lambda: counted(url) == [("acme", "stripe")], seconds=30)
+
+
+def counted(url: str) -> list[tuple[str | None, str]]:
+    with closing(open_store(url)) as store:
+        return [(tenant, found.integration) for tenant, found in read_records(store.state, EVERYTHING)]
 
 
 def test_rules_that_are_given_win(url: str) -> None:

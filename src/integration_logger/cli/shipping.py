@@ -12,11 +12,13 @@ import msgspec
 from integration_logger import options
 from integration_logger.cli import terminal
 from integration_logger.errors import ConfigurationError, StoreError
+from integration_logger.ids import new_id
+from integration_logger.observers import IntegrationHealth, Observers
 from integration_logger.retention import Retention
 from integration_logger.shipping.background import Background
 from integration_logger.shipping.child import Job, is_free
 from integration_logger.shipping.detectors import DETECTORS
-from integration_logger.shipping.process import Ending, make_shipper, run
+from integration_logger.shipping.process import LAST_SECONDS, Ending, make_shipper, run
 from integration_logger.shipping.shipper import LOCK, Shipper
 from integration_logger.spool.folders import read_manifest, read_rules
 from integration_logger.spool.writer import Spool
@@ -89,7 +91,15 @@ def _ship(shipper: Shipper, go_on: Callable[[], bool]) -> None:
         time.sleep(LOOK_EVERY)
         return go_on()
 
-    run(Background(None, shipper), look)
+    observers = Observers(shipper.store, new_id())
+    observers.add(IntegrationHealth())  # an application that leaves shipping to this command asks no store
+    observers.start()
+
+    def end() -> None:
+        observers.stop()
+        observers.join(time.monotonic() + LAST_SECONDS)
+
+    run(Background(None, shipper), look, end)
 
 
 def _situation(shipper: Shipper) -> str | None:

@@ -46,14 +46,18 @@ def make_shipper(job: Job) -> Shipper:
     )
 
 
-def run(background: Background, go_on: Callable[[], bool]) -> None:
-    """Ship as long as ``go_on`` returns True, and then what is left for some seconds."""
+def run(background: Background, go_on: Callable[[], bool], end: Callable[[], object] = lambda: None) -> None:
+    """Ship as long as ``go_on`` returns True, and then what is left for some seconds.
+
+    ``end`` is called before the store is closed.
+    """
     background.start()
     try:
         while go_on():
             pass
     finally:
         background.stop(LAST_SECONDS)
+        end()
         if background.shipper is not None:
             background.shipper.store.close()
 
