@@ -40,7 +40,7 @@ ADAPTERS = [inbound, asgi_scope, wsgi_environ]
 MODULES = [recorder, *REDACTION, writer, segments, codec, capture, bodies, *ADAPTERS, ids]
 CALLED_BY_THE_HOST = {
     "IntegrationLogger", "Detached", "Capture.label", "Capture.error", "Capture.discard", "add_labels",
-    "safe_text", "characters", "cut", "content_type", "Middleware.__init__", "InboundCall.settle",
+    "safe_text", "characters", "cut", "own", "content_type", "Middleware.__init__", "InboundCall.settle",
 }  # fmt: skip
 """What the host itself calls, or what it calls does: an exception made here is one of the host's."""
 

@@ -120,6 +120,7 @@ def redactor(name: str) -> Redactor:
 def entries() -> Iterator[tuple[Canary | None, Entry]]:
     for canary in SECRETS:
         yield canary, canary.entry()
+    yield None, make_entry(labels={"source_url": "/bots/3"})
     headers = [(b"Cookie", b"alone; a=b")]
     for body, kind in MORE:
         for truncated in (False, True):

@@ -126,7 +126,7 @@ def scan_patterns(listed: Iterable[Words]) -> list[str]:
 
 def _stem(words: Words) -> str:
     """Return the pattern of a name; one that hexadecimal numbers hold by chance, as ``cc``, has to begin a word."""
-    stem = r"(?:[-_. \[]|%5B)?".join(words)
+    stem = r"(?:[-_. \[+]|%5B|%20)?".join(words)
     if set("".join(words)) - set("abcdef"):
         return stem
     begin = r"(?:^|[^a-z0-9]|%[0-9a-f]{2}|\\u[0-9a-f]{4}|\\[a-z])"
