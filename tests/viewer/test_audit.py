@@ -128,6 +128,24 @@ def test_what_is_remembered_is_bounded(log: RecordingLogger, entry: Entry, monke
     assert [noted.labels["entry"] for noted in audited(log)] == [entry.id, others[0].id, others[1].id, entry.id]
 
 
+CHANGES = {
+    ("/erase", "data"): {"q": "tenant:acme", "confirm": "1"},
+    ("/api/erase", "json"): {"tenant": "acme"},
+    ("/api/purge", "json"): {},
+}
+"""A request for each route that changes something."""
+
+
+@pytest.mark.parametrize(("path", "form"), CHANGES, ids=[path for path, _ in CHANGES])
+def test_whatever_changes_something_is_noted(log: RecordingLogger, entry: Entry, path: str, form: str) -> None:
+    """Each route that is not for reading alone leaves an entry; one that is new has to be added here."""
+    app = log.viewer(authorize=lambda _: ANA)
+    assert {row.path for row in app.routes if row.methods != ("GET",)} == {path for path, _ in CHANGES}
+    assert Client(app).send("POST", path, **{form: CHANGES[path, form]}).status_code == 200
+    (noted,) = audited(log)
+    assert (noted.method, noted.labels["principal"]) == ("POST", "ana")
+
+
 def test_the_audit_is_for_those_who_may(log: RecordingLogger, entry: Entry) -> None:
     """It is found by name, by owners without limits; reading it is not noted in it; nobody else finds a trace of it."""
     browser(log, BO).get(f"/entries/{entry.id}")

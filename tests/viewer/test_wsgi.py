@@ -372,13 +372,13 @@ def test_a_forked_child_has_a_loop_of_its_own(store: MemoryStore) -> None:
     assert call(app, "/api/meta")[0] == "200 OK"
 
 
+@pytest.mark.usefixtures("anew")
 def test_no_thread_left_for_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     """The request fails at once, and the next one tries again instead of waiting for ever."""
 
     def refuse(thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(loop_module, "_loop", None)
     with monkeypatch.context() as patched:
         patched.setattr(threading.Thread, "start", refuse)
         for _ in range(2):
@@ -386,4 +386,3 @@ def test_no_thread_left_for_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
                 loop_module.event_loop()
     loop = loop_module.event_loop()
     assert asyncio.run_coroutine_threadsafe(asyncio.sleep(0, "alive"), loop).result(10) == "alive"
-    loop.call_soon_threadsafe(loop.stop)

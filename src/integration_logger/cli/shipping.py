@@ -105,7 +105,9 @@ def _ship(shipper: Shipper, go_on: Callable[[], bool]) -> None:
 def _situation(shipper: Shipper) -> str | None:
     """Say how it stands, or nothing in the moment before the folder is taken."""
     free = shipper.folder is not None and is_free(shipper.folder / LOCK)
-    if shipper.has_folder:  # asked last: what is not free may just have been taken here
+    if not free and not shipper.has_folder:  # it may just be being taken here
+        time.sleep(LOOK_EVERY)
+    if shipper.has_folder:
         return f"Shipping {shipper.folder} to {shipper.url}; Ctrl-C ends it"
     if shipper.folder is not None and not shipper.folder.is_dir():
         return f"There is no folder {shipper.folder} yet; waiting for the application to make it"
