@@ -248,7 +248,7 @@ def test_so_far_and_in_the_end_it_is_the_same_call() -> None:
 def test_the_host_is_not_asked_for_labels_so_far() -> None:
     """A callable for labels is asked when the call ends, not by another thread in its middle."""
     capture = Capture("inbound")
-    capture.late_labels = lambda: pytest.fail("asked too early")
+    capture.late_labels = lambda ended: pytest.fail("asked too early")
     assert capture.so_far().labels == {}
 
 

@@ -15,7 +15,7 @@ ROOT = Path(integration_logger.__file__).parent
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("entry", "errors", "ids", "context", "descriptors", "forks", "trouble", "texts"),
     (
-        "codec", "bodies", "redaction", "processors", "capture", "values", "filters", "query_text", "query",
+        "charsets", "codec", "bodies", "redaction", "processors", "capture", "values", "filters", "query_text", "query",
         "retention", "proxies", "health", "plain", "catalogue", "integrations",
     ),
     ("spool", "stores"),

@@ -18,6 +18,7 @@ from typing import Any, Final, Protocol, Self, TypeVar
 
 from integration_logger import bodies
 from integration_logger.bodies import Body
+from integration_logger.context import attempts, current
 from integration_logger.entry import LABEL_COLUMNS, Entry, Kind, RawHeaders, Status
 from integration_logger.ids import new_id
 from integration_logger.texts import characters, safe_text
@@ -56,8 +57,9 @@ class Capture:
     """Who will record it; a logger that meets its own capture again leaves the call to that."""
     discarded: bool
     labels: dict[str, str | list[str]] | None
-    late_labels: Callable[[], dict[str, str | list[str]]] | None
-    """Asked for more labels when they are needed, as the host knows most then; what was set by hand wins."""
+    late_labels: Callable[[bool], dict[str, str | list[str]]] | None
+    """Asked for more labels when they are needed, and told whether the call has ended: the host knows most then, and
+    may not know yet what calls within this one ask for. What was set by hand wins."""
     operation: str | None
     method: str | None
     url: str | None
@@ -98,7 +100,7 @@ class Capture:
     def inherit(self, parent: Capture) -> None:
         """Become part of the call that this one is made in."""
         self.parent_id, self.trace_id = parent.id, parent.trace_id or parent.id.replace("-", "")
-        labels = parent.all_labels()
+        labels = parent.all_labels(ended=False)
         self.labels = {k: v for k, v in labels.items() if k in INHERITED or k.startswith("source_")} or None
 
     # --- for the host -----------------------------------------------------------------------------
@@ -147,7 +149,9 @@ class Capture:
             labels: dict[str, str | list[str]] = {}
             tenant = application = integration = operation = log_type = user_id = None
         else:
-            labels = self.all_labels()
+            labels = self.all_labels(ended=True)
+            if self.late_labels is not None:  # what comes later, as an error after the answer, is told the same
+                self.labels, self.late_labels = labels.copy(), None
             columns: Any = [labels.pop(name, None) for name in LABEL_COLUMNS]
             tenant, application, integration, operation, log_type, user_id = columns
         request, response = self.request_headers, self.response_headers
@@ -217,9 +221,9 @@ class Capture:
             server_host=_SERVER_HOST,
         )
 
-    def all_labels(self) -> dict[str, str | list[str]]:
+    def all_labels(self, *, ended: bool) -> dict[str, str | list[str]]:
         """Return the labels as they are now, in a dict of their own."""
-        labels = {} if self.late_labels is None else self.late_labels()
+        labels = {} if self.late_labels is None else self.late_labels(ended)
         if self.labels:
             labels.update(self.labels)
         return labels
@@ -228,10 +232,12 @@ class Capture:
 class Transaction:
     """One call as the host sees it, which may take several attempts: redirects, round trips for auth, retries."""
 
-    __slots__ = ("count", "id", "outer", "recorder")
+    __slots__ = ("count", "id", "outer", "recorder", "within")
 
-    def __init__(self, recorder: object, outer: Transaction | None = None) -> None:
+    def __init__(self, recorder: object, outer: Transaction | None = None, within: Capture | None = None) -> None:
         self.recorder = recorder
+        self.within = within
+        """What its attempts are made in, and nothing that is made in them."""
         self.outer = other(outer, recorder)
         """That of another logger."""
         self.id: str | None = None
@@ -251,6 +257,17 @@ class Transaction:
         self.count -= 1
         if self.count == 0:
             self.id = None
+
+
+def transaction_here(recorder: object) -> Transaction | None:
+    """Return what a call that begins here is an attempt of, within ``log.attempts()``."""
+    transaction = own(attempts.get(), recorder)
+    if transaction is None:
+        return None
+    here = own(current.get(), recorder)
+    while here is not transaction.within and here is not None and here.kind in ("script", "run"):
+        here = own(here.outer, recorder)
+    return transaction if here is transaction.within else None
 
 
 class Detached:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from codecs import lookup
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
@@ -13,6 +12,7 @@ from uuid import UUID
 
 import msgspec
 
+from integration_logger import charsets
 from integration_logger.entry import Entry, Message, Run
 from integration_logger.errors import CodecError
 from integration_logger.health import Report
@@ -116,14 +116,14 @@ def timestamp(moment: datetime) -> str:
 
 _NO_CHARSETS: Final = frozenset(("idna", "punycode", "raw-unicode-escape", "unicode-escape", "undefined"))
 """Encodings of Python that no text is sent in, and that warn or fail on what they are given."""
-_CHARSET = re.compile(r"""charset\s*=\s*["']?([\w.:+-]{1,40})""", re.IGNORECASE)
 
 
 @lru_cache(256)
 def charset(content_type: str | None) -> str:
     """Return the charset that a content type names, UTF-8 where it names none or one that Python does not know."""
-    match = _CHARSET.search(content_type or "")
-    name = match[1] if match else "utf-8"
+    name = charsets.named(content_type or "")
+    if name is None or not charsets.is_known(name):
+        return "utf-8"
     try:
         "".encode(name)
         known = lookup(name).name

@@ -249,7 +249,7 @@ class IntegrationLogger(Lifecycle):
     @contextmanager
     def attempts(self) -> Iterator[None]:
         """Have the calls that are made within become attempts of one call: ``with log.attempts(): ...``."""
-        token = attempts.set(Transaction(self.recorder, attempts.get()))
+        token = attempts.set(Transaction(self.recorder, attempts.get(), own(current.get(), self.recorder)))
         try:
             yield
         finally:

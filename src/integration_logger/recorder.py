@@ -186,7 +186,7 @@ class Recorder:
                 return
             capture = Capture("call")
             capture.inherit(parent)
-            capture.labels = parent.all_labels()
+            capture.labels = parent.all_labels(ended=True)
             capture.operation, capture.route = "after-response", parent.route
             capture.fail("exception", error)
             self.record(capture)

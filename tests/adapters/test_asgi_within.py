@@ -67,6 +67,44 @@ def test_labels_of_the_callable_are_inherited(log: RecordingLogger) -> None:
     assert (above.labels, below.labels) == ({"category": "x"}, {})
 
 
+def test_what_is_known_of_a_call_when_another_is_made_in_it_is_inherited(log: RecordingLogger) -> None:
+    """A callable is asked for each call within: what it says changes as the host learns who it is that calls."""
+    account: list[str] = []
+    inner = log.asgi(answer(200, (), b""))
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await Server().serve(inner)
+        for name in ("acme", "other"):
+            account[:] = [name]
+            await Server().serve(inner)
+        await answer()(scope, receive, send)
+
+    Server().run(log.asgi(app, labels=lambda scope: {"tenant": account[0]}))
+    assert [entry.tenant for entry in log.entries] == [None, "acme", "other", "other"]
+    assert log.health().labels_failed == 0
+
+
+def test_the_labels_of_a_call_that_has_ended_are_settled(log: RecordingLogger) -> None:
+    """What breaks after the answer, and what is called then, has the labels that the call had at its end."""
+    asked: list[str] = []
+    inner = log.asgi(answer(200, (), b""))
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await answer()(scope, receive, send)
+        await Server().serve(inner)
+        raise KeyError("late")
+
+    def labels(scope: Any) -> dict[str, object]:
+        asked.append("asked")
+        return {"tenant": f"the {len(asked)}th", "category": "x"}
+
+    with pytest.raises(KeyError):
+        Server().run(log.asgi(app, labels=labels))
+    assert [(entry.tenant, entry.labels) for entry in log.entries] == [
+        ("the 1th", {"category": "x"}), ("the 1th", {}), ("the 1th", {"category": "x"}),
+    ]  # fmt: skip
+
+
 def test_a_call_after_another_is_not_within_it(log: RecordingLogger) -> None:
     """Where a call has ended, the next one of the same task has no parent."""
     app = log.asgi(answer())

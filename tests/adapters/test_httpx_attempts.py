@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextvars import copy_context
 from typing import Any
 
+import httpx
 import pytest
 
 from integration_logger.entry import Entry
@@ -184,6 +185,34 @@ def test_a_request_that_is_sent_without_end_takes_one_mark_along(library: Librar
             caller.send(request)
     assert len(request.extensions["integration_logger"]) == 1
     assert transactions(log.entries) == [[(1, 200)]] * 20
+
+
+def test_what_an_attempt_calls_in_its_turn_is_no_attempt(log: RecordingLogger) -> None:
+    """Not what an application in the process asks others for, nor a transport, nor a call that is not HTTP."""
+    inner = log.httpx(httpx.Client(transport=httpx.MockTransport(lambda request: httpx.Response(200))))
+
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        inner.get("http://inner.example/")
+        start_response("503 Busy", [])
+        return [b""]
+
+    with inner, log.httpx(httpx.Client(transport=httpx.WSGITransport(log.wsgi(app)))) as client, log.attempts():
+        for _ in range(2):
+            with log.script("try"):
+                client.get("http://outer.example/")
+        with log.call("C2E"):
+            inner.get("http://mail.example/")
+    found = [(e.kind, e.host, e.attempt, e.transaction_id == e.id) for e in log.entries if e.kind != "script"]
+    assert found == [
+        ("outbound", "inner.example", 1, True),
+        ("inbound", "outer.example", 1, True),
+        ("outbound", "outer.example", 1, True),
+        ("outbound", "inner.example", 1, True),
+        ("inbound", "outer.example", 1, True),
+        ("outbound", "outer.example", 2, False),
+        ("outbound", "mail.example", 1, True),
+        ("call", None, 3, False),
+    ]
 
 
 def test_attempts_may_end_in_another_context(log: RecordingLogger) -> None:

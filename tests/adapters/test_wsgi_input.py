@@ -39,6 +39,38 @@ def into_a_buffer(stream: Any) -> bytes:
     return found
 
 
+def one_by_one(stream: Any) -> bytes:
+    return b"".join(iter(lambda: next(stream, b""), b""))
+
+
+def as_text(stream: Any) -> bytes:
+    return io.TextIOWrapper(stream, newline="").read().encode()
+
+
+def at_once_into_a_buffer(stream: Any) -> bytes:
+    buffer, found = bytearray(100), b""
+    while size := stream.readinto1(buffer):
+        found += buffer[:size]
+    return found
+
+
+def twice(stream: Any) -> bytes:
+    stream.read(7)
+    stream.seek(0)
+    stream.read()
+    stream.seek(-3, io.SEEK_END)
+    stream.read(2)
+    stream.seek(0)
+    return bytes(stream.read())
+
+
+def after_its_size(stream: Any) -> bytes:
+    stream.seek(0, io.SEEK_END)
+    assert stream.tell() == len(LINES)
+    assert stream.seek(0) == 0
+    return bytes(stream.read())
+
+
 WAYS: dict[str, Callable[[Any], bytes]] = {
     "read()": lambda stream: stream.read(),
     "read(-1)": lambda stream: stream.read(-1),
@@ -49,7 +81,13 @@ WAYS: dict[str, Callable[[Any], bytes]] = {
     "readlines()": lambda stream: b"".join(stream.readlines()),
     "readlines(5)": some_lines,
     "iteration": lambda stream: b"".join(stream),
+    "next": one_by_one,
     "readinto": into_a_buffer,
+    "readinto1": at_once_into_a_buffer,
+    "read1": lambda stream: b"".join(iter(lambda: stream.read1(7), b"")),
+    "as text": as_text,
+    "again from its beginning": twice,
+    "after its size": after_its_size,
     "several ways": lambda stream: stream.read(3) + stream.read(0) + stream.readline() + b"".join(stream),
 }
 
@@ -69,7 +107,8 @@ def test_scenario_15_a_body_is_kept_as_it_is_read(log: RecordingLogger, way: str
     """The app reads what it reads without us, and the entry has it, whole."""
     got: list[bytes] = []
     headers = [TEXT, CHUNKED] if chunked else [TEXT]
-    call = Gateway("POST", headers=headers, body=LINES, **{"CONTENT_LENGTH": None} if chunked else {})
+    stream = {"wsgi.input": io.BufferedReader(io.BytesIO(LINES))}  # type: ignore[arg-type]
+    call = Gateway("POST", headers=headers, body=LINES, **stream | ({"CONTENT_LENGTH": None} if chunked else {}))
     call.run(log.wsgi(reading(WAYS[way], got)))
     assert got == [LINES]
     request = log.entries[0].request

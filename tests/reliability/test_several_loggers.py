@@ -11,6 +11,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from flask import Flask
+from starlette.testclient import TestClient
 
 from integration_logger import IntegrationLogger
 from integration_logger.spool.segments import segments
@@ -81,8 +82,8 @@ def test_loggers_that_share_a_spool(tmp_path: Path) -> None:
     assert count(url) == 100
 
 
-def test_hosts_without_a_lifespan(tmp_path: Path) -> None:
-    """A client that runs none, and a part that is mounted, never see a lifespan: every call is stored."""
+def test_scenario_21_hosts_without_a_lifespan(tmp_path: Path) -> None:
+    """Clients that run none, a part that is mounted, and WSGI never see a lifespan: every call is stored."""
     url = f"sqlite:///{tmp_path}/log.db"
     log = IntegrationLogger(url)
     outer = FastAPI()
@@ -96,6 +97,8 @@ def test_hosts_without_a_lifespan(tmp_path: Path) -> None:
 
     asyncio.run(call(fastapi_app(log), "/orders"))
     asyncio.run(call(outer, "/shop/orders"))
+    assert TestClient(outer).get("/shop/orders").status_code == 200
+    assert flask_app(log).test_client().get("/orders").status_code == 200
     assert log.flush(20)
     log.close()
-    assert count(url) == 40
+    assert count(url) == 42

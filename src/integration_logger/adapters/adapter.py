@@ -58,13 +58,14 @@ class Adapter:
             body.leave_out("off")
         return body
 
-    def labels_of(self, given: Any) -> dict[str, str | list[str]]:
-        """Ask the host for the labels of a call, by what it was given for it."""
+    def labels_of(self, given: Any, ended: bool) -> dict[str, str | list[str]]:
+        """Ask the host for the labels of a call, by what it was given for it; it need not know before the end."""
         labels: dict[str, str | list[str]] = {}
         try:
             with at_work():
                 add_labels(labels, self.labels(given) or {})  # type: ignore[misc]  # asked only where there are some
         except Exception as error:  # without labels an entry is seen by fewer, never by more
-            self.recorder.failed(error, "labels_failed")
+            if ended:
+                self.recorder.failed(error, "labels_failed")
             return {}
         return labels

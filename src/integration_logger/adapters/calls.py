@@ -11,8 +11,7 @@ from msgspec.structs import force_setattr
 from integration_logger import codec
 from integration_logger.adapters.spans import SpanCapture
 from integration_logger.bodies import OVERLAP, Body, content_type
-from integration_logger.capture import own
-from integration_logger.context import attempts
+from integration_logger.capture import transaction_here
 from integration_logger.entry import Entry
 from integration_logger.plain import Plain
 from integration_logger.texts import safe_text
@@ -34,7 +33,7 @@ class CallCapture(SpanCapture):
     def __init__(self, recorder: Recorder, method: object) -> None:
         super().__init__(recorder, "call")
         self.method = safe_text(method)
-        if (transaction := own(attempts.get(), recorder)) is not None:
+        if (transaction := transaction_here(recorder)) is not None:
             transaction.add(self)
         self.limit = recorder.max_body + OVERLAP
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import copy, deepcopy
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
@@ -124,6 +125,22 @@ class Transport(Proxy):
     def __init__(self, inner: object, outbound: Outbound) -> None:
         super().__init__(inner)
         self._self_outbound = outbound
+
+    def __enter__(self) -> Any:
+        return self._entered(self.__wrapped__.__enter__())
+
+    async def __aenter__(self) -> Any:
+        return self._entered(await self.__wrapped__.__aenter__())
+
+    def _entered(self, given: object) -> Any:
+        """Return what a ``with`` statement gets: this, where the transport gives itself."""
+        return self if given is self.__wrapped__ else given
+
+    def __copy__(self) -> Any:
+        return Transport(copy(self.__wrapped__), self._self_outbound)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        return Transport(deepcopy(self.__wrapped__, memo), self._self_outbound)
 
     def handle_request(self, request: Any) -> Any:
         """Make one attempt."""

@@ -13,8 +13,8 @@ from integration_logger.adapters import httpx_errors
 from integration_logger.adapters.adapter import report
 from integration_logger.adapters.httpx_streams import RequestStream, request_stream, response_stream
 from integration_logger.bodies import Body
-from integration_logger.capture import OPENTELEMETRY, Capture, Transaction, own, trace_id
-from integration_logger.context import attempts, current
+from integration_logger.capture import OPENTELEMETRY, Capture, Transaction, own, trace_id, transaction_here
+from integration_logger.context import current
 from integration_logger.entry import RawHeaders
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Mark:
     __slots__ = ("call", "over", "traceparent", "transaction")
 
     def __init__(self, recorder: Recorder) -> None:
-        self.transaction = own(attempts.get(), recorder) or Transaction(recorder)
+        self.transaction = transaction_here(recorder) or Transaction(recorder)
         self.call: OutboundCall | None = None
         """The attempt that a transport is busy with."""
         self.over = False
@@ -159,8 +159,8 @@ class OutboundCall:
         self.request.headers["traceparent"] = mark.traceparent
         return True
 
-    def _labels(self) -> dict[str, str | list[str]]:
-        return self.outbound.labels_of(self.request)
+    def _labels(self, ended: bool) -> dict[str, str | list[str]]:
+        return self.outbound.labels_of(self.request, ended)
 
     def leave(self) -> None:
         """Leave the recording to the same logger further inside, which sees every attempt."""

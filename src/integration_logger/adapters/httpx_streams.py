@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from copy import copy, deepcopy
 from typing import TYPE_CHECKING, Any
 
 import wrapt
@@ -15,9 +16,25 @@ import wrapt
 if TYPE_CHECKING:
     from integration_logger.adapters.httpx_call import OutboundCall
 
-    Proxy = wrapt.ObjectProxy[Any]
+    _Base = wrapt.ObjectProxy[Any]
 else:
-    Proxy = wrapt.ObjectProxy
+    _Base = wrapt.ObjectProxy
+
+
+class Proxy(_Base):
+    """Passes for what it stands in front of, also where that is printed, copied or pickled; a copy is not seen."""
+
+    def __repr__(self) -> str:
+        return repr(self.__wrapped__)
+
+    def __copy__(self) -> Any:
+        return copy(self.__wrapped__)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        return deepcopy(self.__wrapped__, memo)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return self.__wrapped__.__reduce_ex__(protocol)
 
 
 def _is_sync(stream: Any) -> bool:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import wraps
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakSet
 
 from integration_logger.adapters import httpx_errors
 from integration_logger.adapters.adapter import report
@@ -17,6 +18,10 @@ from integration_logger.context import current, unrecorded
 
 if TYPE_CHECKING:
     from integration_logger.adapters.httpx import Outbound
+
+
+_ours: Final[WeakSet[Any]] = WeakSet()
+"""What was put into clients in place of their methods."""
 
 
 class Unsent:
@@ -43,6 +48,9 @@ class Unsent:
 
         client.build_request = build_request
         client.send = send_request_async if inspect.iscoroutinefunction(send) else send_request
+        _ours.update((client.build_request, client.send))
+        get_state = client.__getstate__
+        client.__getstate__ = lambda: _state_of_a_copy(client, get_state())
 
     def build(self, build: Callable[..., Any], args: Any, given: Any) -> Any:
         """Build a request."""
@@ -119,3 +127,19 @@ class Unsent:
         kind, phase = httpx_errors.failure(error)
         capture.fail(kind, said or error, phase=phase)
         recorder.record(capture)
+
+
+def _state_of_a_copy(client: Any, state: Any) -> Any:
+    """Return what a copy of the client gets: its own methods, not those of the one that it was made from."""
+    if not isinstance(state, dict):
+        return state
+    own = {name: value for name, value in state.items() if name != "__getstate__"}
+    for name in ("build_request", "send"):
+        method = own.get(name)
+        while method in _ours:
+            method = method.__wrapped__
+        if method is not own.get(name):
+            own[name] = method
+            if getattr(method, "__self__", None) is client:
+                del own[name]
+    return own

@@ -88,8 +88,8 @@ class InboundCall:
             body.ended = length == b"0"
         return header
 
-    def _labels(self) -> dict[str, str | list[str]]:
-        return self.middleware.labels_of(self.given)
+    def _labels(self, ended: bool) -> dict[str, str | list[str]]:
+        return self.middleware.labels_of(self.given, ended)
 
     def received(self, data: bytes, ended: bool) -> None:
         """Note a part of the request's body that the app has read."""

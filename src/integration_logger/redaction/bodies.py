@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import codecs
 import re
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_LE, lookup
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from integration_logger import charsets
 from integration_logger.redaction import forms, json, multipart, pairs, text
 from integration_logger.redaction.edits import MASK, Edit, apply, fresh, merge, whole
 from integration_logger.redaction.remembered import Remembered
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from integration_logger.entry import Message
     from integration_logger.redaction.rules import Rules
 
-_CHARSET: Final = re.compile(r"""charset\s*=\s*["']?([\w.:+-]{1,40})""", re.IGNORECASE)
 _BOUNDARY: Final = re.compile(r"""boundary\s*=\s*(?:"([^"]{1,200})"|([^\s;"]{1,200}))""", re.IGNORECASE)
 # Charsets in which an ASCII character is one byte, and that byte is nothing else.
 _TRANSPARENT: Final = re.compile(
@@ -51,9 +51,9 @@ class Redacted(NamedTuple):
 def form_of(content_type: str | None) -> Form:
     """Read a content type."""
     kind, _, parameters = (content_type or "").partition(";")
-    charset, boundary = _CHARSET.search(parameters), _BOUNDARY.search(parameters)
+    charset, boundary = charsets.named(parameters), _BOUNDARY.search(parameters)
     syntax = _syntax(kind.strip().lower())
-    other = charset[1] if charset and not _TRANSPARENT.fullmatch(charset[1]) else None
+    other = charset if charset and not _TRANSPARENT.fullmatch(charset) else None
     return Form(
         syntax,
         other,
@@ -117,9 +117,9 @@ def _found(data: bytes, form: Form, rules: Rules, truncated: bool, hits: Sequenc
 def _unmarked(data: bytes) -> str | None:
     """Return the charset of UTF-16 and UTF-32 that no content type tells, by their zero bytes."""
     head = data[:4]
-    if b"\0" not in head and head[:2] not in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+    if b"\0" not in head and head[:2] not in (BOM_UTF16_LE, BOM_UTF16_BE):
         return None
-    if head.count(b"\0") > 2 or head == codecs.BOM_UTF32_LE:
+    if head.count(b"\0") > 2 or head == BOM_UTF32_LE:
         return "utf-32-be" if head[:1] == b"\0" else "utf-32-le"
     return "utf-16-be" if head[:1] in (b"\0", b"\xfe") else "utf-16-le"
 
@@ -141,5 +141,7 @@ def _transcoded(data: bytes, charset: str, form: Form, rules: Rules, truncated: 
 
 def _decode(data: bytes, charset: str) -> str:
     """Decode strictly, but for a character that is cut off at the end."""
+    if not charsets.is_known(charset):
+        raise LookupError(charset)
     b" ".decode(charset, "replace")  # raises for codecs that are none of text, as those that decompress
-    return codecs.getincrementaldecoder(charset)("strict").decode(data)
+    return lookup(charset).incrementaldecoder("strict").decode(data)
