@@ -135,7 +135,7 @@ def _state_of_a_copy(client: Any, state: Any) -> Any:
         return state
     own = {name: value for name, value in state.items() if name != "__getstate__"}
     for name in ("build_request", "send"):
-        method = own.get(name)
+        method: Any = own.get(name)
         while method in _ours:
             method = method.__wrapped__
         if method is not own.get(name):

@@ -100,7 +100,7 @@ class Input:
         self._sees_new(data[known:], ended)
 
 
-_BEYOND_THE_STANDARD: Final = {
+_BEYOND_THE_STANDARD: Final[dict[str, Callable[..., Any]]] = {
     "read1": Input._read_some,
     "readinto": Input._read_into,
     "readinto1": Input._read_into,
