@@ -24,7 +24,7 @@ from integration_logger.stores.sql.schema import entries, payloads
 from integration_logger.stores.sql.where import is_exact, where
 
 SECONDS: Final = 0.25  # after which a batch comes, however little was found
-ROWS: Final = 500  # in a batch without payloads: 2000 do not fit beside the processor, and each takes half as long again
+ROWS: Final = 500  # in a batch without payloads: 2000 do not fit beside the processor, and take half as long again
 WHOLE: Final = 1000  # read at once with them
 FEW: Final = 25  # of those that are unpacked at a time: what is used up at once costs the garbage collector nothing
 FIRST: Final = 20  # in the first of those, until it is known how much an entry holds
