@@ -3,7 +3,7 @@
 #   make test     everything that must hold: lint, types, tests
 #   make bench    what the log costs, in tables
 
-.PHONY: demo test bench browser postgresql compiler
+.PHONY: demo test bench browser postgresql compiler spreadsheet
 .DELETE_ON_ERROR:
 
 VENV := .venv
@@ -13,7 +13,7 @@ PIP := $(PY) -m pip --disable-pip-version-check --no-input
 demo: $(VENV)/.for-demo
 	@$(PY) -m integration_logger demo $(ARGS)
 
-test: $(VENV)/.for-test browser postgresql compiler
+test: $(VENV)/.for-test browser postgresql compiler spreadsheet
 	$(PY) -m ruff check src tests
 	$(PY) -m ruff format --check src tests
 	$(PY) -m mypy
@@ -31,6 +31,9 @@ postgresql:
 
 compiler:
 	@sh tests/install_compiler.sh
+
+spreadsheet:
+	@sh tests/install_spreadsheet.sh
 
 $(VENV)/.for-demo: $(VENV)/.pip pyproject.toml
 	$(PIP) install --quiet --editable '.[demo]'

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import pty
+import re
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +127,38 @@ def test_says_why_it_does_not_go_on(url: str, tmp_path: Path, monkeypatch: pytes
     assert "shorter" in run("export", url, "-o", path, "--resume").stderr
     assert "one document" in run("export", url, "-o", path, "--format", "har", "--resume").stderr
     assert "--output" in run("export", url, "--resume").stderr
+
+
+@pytest.mark.parametrize("order", ["asc", "desc"])
+def test_a_terminal_shows_how_far_it_is(url: str, stored: list[Entry], tmp_path: Path, order: str) -> None:
+    """A bar goes up to the end, with a count of entries; standard output and the file have nothing of it."""
+    path = tmp_path / "failed.ndjson"
+    shown = on_terminal("export", url, "-o", str(path), "-q", "outcome:error", "--order", order)
+    assert [int(part) for part in re.findall(r"(\d+)%", shown)] == sorted(int(p) for p in re.findall(r"(\d+)%", shown))
+    assert "100%" in shown
+    assert "200 entries" in shown
+    assert len([*entries(path.read_bytes().splitlines())]) == 200
+
+
+def test_a_terminal_shows_that_there_is_nothing(url: str, tmp_path: Path) -> None:
+    """An empty log is exported, too."""
+    assert "0 entries in" in on_terminal("export", url, "-o", str(tmp_path / "log.csv"))
+
+
+def on_terminal(*args: str) -> str:
+    """Run a command with a terminal for its messages; return what that shows."""
+    terminal, its_side = pty.openpty()
+    command, seen = [sys.executable, "-m", "integration_logger", *args], b""
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=its_side) as process:
+        os.close(its_side)
+        with suppress(OSError):  # Linux ends a terminal so
+            while some := os.read(terminal, 4096):
+                seen += some
+        os.close(terminal)
+        assert process.stdout
+        assert process.stdout.read() == b""
+    assert process.returncode == 0, seen
+    return seen.decode()
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ from integration_logger.capture import Capture, Detached
 from integration_logger.cli import main
 from integration_logger.client import scroll
 from integration_logger.compat import Compat, kondado_openapi
-from integration_logger.compat.kondado import CODES, Kondado, key_and_token
+from integration_logger.compat.kondado import Kondado, key_and_token
 from integration_logger.entry import Entry, Message, Run
 from integration_logger.errors import ConfigurationError
 from integration_logger.filters import FILTERS
@@ -213,7 +213,7 @@ def test_the_reference_to_kondado_says_what_its_description_says() -> None:
     described = kondado_openapi.describe("/", legacy_status=False)
     assert pages.listed(KONDADO, "Routes") == [*described["paths"]]
     names = {p["name"] for methods in described["paths"].values() for p in methods["get"].get("parameters", ())}
-    assert {*pages.listed(KONDADO, "Routes", table=1)} == (names - {"id"}) | {"key", "token"}
+    assert {*pages.listed(KONDADO, "Routes", table=1)} == names | {"key", "token"}
     fields = {
         f
         for record in ("PipelineRecord", "ModelRecord")
@@ -221,7 +221,7 @@ def test_the_reference_to_kondado_says_what_its_description_says() -> None:
     }
     assert {*pages.listed(KONDADO, "Records")} == fields
     refusals = {(pages.codes(row[0])[0], row[1]) for row in pages.rows(KONDADO, "Refusals")}
-    assert refusals == {(code, str(status)) for status, code in CODES.items()}
+    assert refusals == {(code, str(status)) for status, (code, _) in kondado_openapi.REFUSALS.items()}
     statuses = {status for methods in described["paths"].values() for status in methods["get"]["responses"]}
     assert statuses - {"200"} == {status for _, status in refusals} - {"405"}
 

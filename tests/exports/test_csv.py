@@ -169,7 +169,7 @@ def test_rook_labels_its_fifteen_codes() -> None:
     assert [row["Status"] for row in rows] == [f"{code} - {word}" for code, word in words.items()]
 
 
-@pytest.mark.skipif(shutil.which("soffice") is None, reason="no LibreOffice: apt-get install libreoffice-calc-nogui")
+@pytest.mark.skipif(shutil.which("soffice") is None, reason="no LibreOffice: tests/install_spreadsheet.sh")
 def test_a_spreadsheet_finds_no_formula(tmp_path: Path) -> None:
     """LibreOffice, told to evaluate formulas, shows the result of none; without the apostrophes it would."""
     entries = [make_entry(operation=text, labels={"x": text}) for text in (*HOSTILE, *HARMLESS) if text]

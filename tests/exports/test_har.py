@@ -6,6 +6,7 @@ import json
 from base64 import b64decode
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from jsonschema import Draft6Validator, FormatChecker
@@ -81,6 +82,51 @@ def test_every_address_becomes_a_valid_one(url: str) -> None:
     (call,) = har(make_entry(url=url))["entries"]
     assert call["request"]["url"].isascii()
     assert not set(call["request"]["url"]) & set(' \r\n\x00\\"<>^`{|}')
+
+
+@pytest.mark.parametrize(
+    ("url", "written"),
+    [
+        ("https://user:[REDACTED]@x.example/a?b=[REDACTED]", "https://user:%5BREDACTED%5D@x.example/a?b=[REDACTED]"),
+        ("HTTPS://[REDACTED]@x.example", "HTTPS://%5BREDACTED%5D@x.example"),
+        ("http://\u00e9.example:8080/", "http://xn--9ca.example:8080/"),
+        ("http://[::1]:8080/", "http://[::1]:8080/"),
+        ("https://[REDACTED].example/a", "https://unknown.invalid/a"),
+        ("http://[::1", "http://unknown.invalid"),
+        ("http://x.example:99999/", "http://unknown.invalid/"),
+        ("http://x.example:http/", "http://unknown.invalid/"),
+        ("http://x..example/", "http://unknown.invalid/"),
+        (f"http://{'a' * 64}.example/", "http://unknown.invalid/"),
+        ("http://%zz/", "http://unknown.invalid/"),
+        ("http://user:@/x", "http://unknown.invalid/x"),
+    ],
+    ids=range(12),
+)
+def test_every_address_has_a_host_that_there_may_be(url: str, written: str) -> None:
+    """One that is none would keep mitmproxy and Firefox from opening the whole file; what was logged is told."""
+    (call,) = har(make_entry(url=url))["entries"]
+    assert call["request"]["url"] == written
+    parts = urlsplit(written)
+    assert parts.hostname
+    assert (parts.port or 0) <= 65_535
+    assert call["_integration_logger"].get("url") == (url if "unknown.invalid" in written else None)
+
+
+@pytest.mark.parametrize("coding", ["gzip, br", "aes128gcm", "utf-8", ""])
+def test_an_odd_content_coding_keeps_nobody_from_opening_the_file(coding: str) -> None:
+    """mitmproxy codes bodies anew as the header says, and opens nothing where it cannot; the header is told apart."""
+    odd = Message(raw_headers=[(b"Content-Encoding", coding.encode()), (b"a", b"1")], body=b"x")
+    known = Message(raw_headers=[(b"content-encoding", b"GZIP")], body=b"x")
+    for half in ("request", "response"):
+        first, second = har(make_entry(**{half: odd}), make_entry(**{half: known}))["entries"]  # type: ignore[arg-type]
+        assert first[half]["headers"] == [{"name": "a", "value": "1"}]
+        assert first[half]["_content_encoding"] == [coding]
+        assert second[half]["headers"] == [{"name": "content-encoding", "value": "GZIP"}]
+
+
+def test_a_list_of_pages_is_there() -> None:
+    """HAR does not ask for one, and Firefox opens no file without."""
+    assert har(make_entry())["pages"] == []
 
 
 def test_odd_calls_are_valid() -> None:

@@ -162,6 +162,7 @@ def _shown(chunks: Iterator[Chunk], store: Store, order: Order) -> Iterator[Chun
                 bar.update(max(place - done, 0), chunk)
                 done = max(place, done)
             yield chunk
+        bar.update(newest - done)  # what is left has nothing that is asked for
 
 
 def _counted(chunk: Chunk | None) -> str:

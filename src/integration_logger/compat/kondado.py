@@ -21,7 +21,7 @@ from starlette.types import Receive, Scope, Send
 
 from integration_logger.codec import to_json
 from integration_logger.compat.keys import KeyAndToken, key_and_token
-from integration_logger.compat.kondado_openapi import CLIENT, START, describe
+from integration_logger.compat.kondado_openapi import CLIENT, REFUSALS, START, describe
 from integration_logger.compat.kondado_rows import model_row, pipeline_row
 from integration_logger.compat.rates import Rates
 from integration_logger.entry import Entry
@@ -41,10 +41,6 @@ LIMITS: Final = ((1, 1.0), (20, 60.0))
 """Requests and the seconds they are counted in, for each address and for each reader."""
 
 _logger = logging.getLogger("integration_logger")
-CODES: Final = {
-    400: "INVALID_PARAMETER", 401: "UNAUTHORIZED", 403: "FORBIDDEN", 404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED",
-    429: "RATE_LIMIT_EXCEEDED", 500: "INTERNAL_ERROR", 503: "UNAVAILABLE",
-}  # fmt: skip
 _TOO_MANY: Final = "Too many requests. Please try again in 60 seconds."
 
 Row = Callable[..., dict[str, Any]]
@@ -219,7 +215,8 @@ class Kondado:
     # --- what goes wrong ----------------------------------------------------------------------------
 
     def _problem(self, status: int, message: str) -> Response:
-        body = {"success": False, "error": CODES.get(status, "REFUSED"), "message": message}
+        code, _ = REFUSALS.get(status, ("REFUSED", ""))
+        body = {"success": False, "error": code, "message": message}
         return _json(body, 200 if self._legacy_status and status < 500 else status)
 
     def _unauthorized(self) -> Response:

@@ -1,26 +1,60 @@
-"""Kondado's Logs API as OpenAPI 3.1, from the values that its parameters are checked with."""
+"""Kondado's Logs API as OpenAPI 3.1, from the values that its parameters are checked with.
+
+The reference in ``docs/reference/kondado.md`` is made from what stands here, too.
+"""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
 from integration_logger.filters import MAX_VALUE
 from integration_logger.values import text, whole
+from integration_logger.viewer.answers import says
 from integration_logger.viewer.openapi import Operation, Parameter, document
 
 START: Final = whole(-(2**63), 2**63 - 1, takes="a whole number")
 CLIENT: Final = text(MAX_VALUE)
+START_ELEMENT_ID: Final = Parameter(
+    name="start_element_id", value=START, required=True, about="Records after this id. 0: from the beginning."
+)
+CLIENT_ID: Final = Parameter(
+    name="client_id",
+    value=CLIENT,
+    about="Only runs of this account; by default of all accounts of the reader. A foreign one: 403.",
+)
+ID: Final = Parameter(
+    name="id", value=text(MAX_VALUE), place="path", required=True, about="Of the pipeline or model: `run.job_id`."
+)
 PATHS: Final = {
-    "/pipeline_logs": "The next runs of pipelines.",
-    "/model_logs": "The next runs of models.",
-    "/pipelines/{id}/status": "How a pipeline does now.",
-    "/models/{id}/status": "How a model does now.",
-    "/openapi.json": "This API as OpenAPI 3.1.",
+    "/pipeline_logs": ("The next 50 runs of pipelines.", "Runs with `log_type` `pipeline`, in ascending order."),
+    "/model_logs": ("The next 50 runs of models.", "Runs with `log_type` `model`, in ascending order."),
+    "/pipelines/{id}/status": ("Whether a pipeline runs now, and what went wrong the last time.", ""),
+    "/models/{id}/status": ("Whether a model runs now.", ""),
+    "/openapi.json": ("This contract as OpenAPI 3.1.", ""),
 }
+"""Each route with what it gives."""
+REFUSALS: Final = {
+    400: (
+        "INVALID_PARAMETER",
+        "`start_element_id` is missing or no whole number; `client_id` is empty or was given twice.",
+    ),
+    401: ("UNAUTHORIZED", "`authorize` knows nobody with these credentials."),
+    403: ("FORBIDDEN", "`client_id` is not an account of the reader, or the reader may not see the log."),
+    404: ("NOT_FOUND", "No such route, or no run of that pipeline or model that the reader may see."),
+    405: ("METHOD_NOT_ALLOWED", "Something else than `GET`."),
+    429: (
+        "RATE_LIMIT_EXCEEDED",
+        "With `rate_limit`: too many requests. `Retry-After` says when the next one is taken.",
+    ),
+    500: ("INTERNAL_ERROR", "A fault here, or in `authorize`."),
+    503: ("UNAVAILABLE", "The store cannot be read."),
+}
+"""By status the word that stands for a refusal, and what it means."""
 
 Id = int | str | None
+_EXECUTION: Final = "`run.execution_seconds`, else `duration` without `run.setup_seconds`"
 
 
 class _Shape(msgspec.Struct, forbid_unknown_fields=True):
@@ -30,34 +64,34 @@ class _Shape(msgspec.Struct, forbid_unknown_fields=True):
 class PipelineRecord(_Shape):
     """One run of a pipeline; its numbers are texts."""
 
-    id: int
-    client_id: Id
-    pipeline_id: Id
-    execution_time_seconds: str | None
-    has_deltas: bool
-    pipeline_name: str | None
-    row_count: str | None
-    createdAt: str
-    updatedAt: str
-    initial_savepoint: Any
-    new_savepoint: Any
-    external_ip: str | None
-    is_billable: bool
-    raw_row_count: str | None = None
-    mb_estimate: str | None = None
+    id: Annotated[int, says("`seq`")]
+    client_id: Annotated[Id, says("`tenant`")]
+    pipeline_id: Annotated[Id, says("`run.job_id`")]
+    execution_time_seconds: Annotated[str | None, says(_EXECUTION)]
+    has_deltas: Annotated[bool, says("`run.has_deltas`")]
+    pipeline_name: Annotated[str | None, says("`run.job_name`")]
+    row_count: Annotated[str | None, says("`run.row_count`")]
+    createdAt: Annotated[str, says("`ended_at`, in UTC to the millisecond")]
+    updatedAt: Annotated[str, says("the same")]
+    initial_savepoint: Annotated[Any, says("`run.initial_savepoint`, as reported")]
+    new_savepoint: Annotated[Any, says("`run.new_savepoint`, as reported")]
+    external_ip: Annotated[str | None, says("`run.external_ip`")]
+    is_billable: Annotated[bool, says("`run.is_billable`")]
+    raw_row_count: Annotated[str | None, says("`run.raw_row_count`, with `extended`")] = None
+    mb_estimate: Annotated[str | None, says("`run.mb_estimate`, with `extended`")] = None
 
 
 class ModelRecord(_Shape):
     """One run of a model; its numbers are numbers."""
 
-    id: int
-    client_id: Id
-    model_id: Id
-    execution_time_seconds: float | None
-    model_name: str | None
-    row_count: int | None
-    createdAt: str
-    updatedAt: str
+    id: Annotated[int, says("`seq`")]
+    client_id: Annotated[Id, says("`tenant`")]
+    model_id: Annotated[Id, says("`run.job_id`")]
+    execution_time_seconds: Annotated[float | None, says(_EXECUTION)]
+    model_name: Annotated[str | None, says("`run.job_name`")]
+    row_count: Annotated[int | None, says("`run.row_count`")]
+    createdAt: Annotated[str, says("`ended_at`, in UTC to the millisecond")]
+    updatedAt: Annotated[str, says("the same")]
 
 
 class Pagination(_Shape):
@@ -99,20 +133,20 @@ class ModelLogs(_Shape):
 class PipelineStatus(_Shape):
     """How a pipeline does now."""
 
-    status: str
+    status: Annotated[str, says("`running` while a run is in flight, else `active`")]
     is_running: bool
-    is_active: bool
-    is_blocked: bool
-    raw_msg: str | None
+    is_active: Annotated[bool, says("always true")]
+    is_blocked: Annotated[bool, says("always false")]
+    raw_msg: Annotated[str | None, says("the errors of the last run where that failed, else null")]
 
 
 class ModelStatus(_Shape):
     """How a model does now."""
 
-    status: str
+    status: Annotated[str, says("`running` while a run is in flight, else `active`")]
     is_running: bool
-    is_active: bool
-    kubo_status_type: str | None
+    is_active: Annotated[bool, says("always true")]
+    kubo_status_type: Annotated[str | None, says("always null")]
 
 
 class ModelStatuses(_Shape):
@@ -148,26 +182,34 @@ def describe(server: str, *, legacy_status: bool) -> dict[str, Any]:
         "token": {"type": "apiKey", "in": "query", "name": "token"},
         "bearer": {"type": "http", "scheme": "bearer"},
     }
-    operations = [_operation(path, legacy_status=legacy_status) for path in PATHS]
     described = document(
-        "Logs", server, operations,
+        "Logs", server, operations(legacy_status=legacy_status),
         problem=Refusal, security=security, types=[PipelineLogs, ModelLogs, PipelineStatus, ModelStatuses],
     )  # fmt: skip
     return described | {"security": [{"key": [], "token": []}, {"bearer": []}]}
 
 
+def operations(*, legacy_status: bool = False) -> list[Operation]:
+    """Return what the application serves."""
+    return [_operation(path, legacy_status=legacy_status) for path in PATHS]
+
+
 def _operation(path: str, *, legacy_status: bool) -> Operation:
-    takes = [Parameter(name="client_id", value=CLIENT, about="Only runs of this account.")]
-    if "{id}" in path:
-        takes.append(Parameter(name="id", value=text(MAX_VALUE), place="path", required=True))
-    elif path.endswith("_logs"):
-        takes.append(Parameter(name="start_element_id", value=START, required=True, about="Records after this id."))
-    gives, refuses = _GIVES[path], [400, 401, 403, 404, 429, 500, 503]
+    gives = _GIVES[path]
+    refuses = {status: f"`{code}`: {means}" for status, (code, means) in REFUSALS.items() if status != 405}
     if legacy_status:
-        refuses = [status for status in refuses if status >= 500]
+        refuses = {status: means for status, means in refuses.items() if status >= 500}
         reference = gives if isinstance(gives, dict) else {"$ref": f"#/components/schemas/{gives.__name__}"}
         gives = {"anyOf": [reference, {"$ref": "#/components/schemas/Refusal"}]}
+    summary, about = PATHS[path]
     return Operation(
-        path=path, method="GET", summary=PATHS[path], takes=takes, needs="view",
+        path=path, method="GET", group="Logs", summary=summary, about=about, takes=_takes(path), needs="view",
         gives={"application/json": gives}, refuses=refuses,
     )  # fmt: skip
+
+
+def _takes(path: str) -> list[Parameter]:
+    takes = [CLIENT_ID] if path != "/openapi.json" else []
+    if "{id}" in path:
+        return [ID, *takes]
+    return [START_ELEMENT_ID, *takes] if path.endswith("_logs") else takes

@@ -19,7 +19,15 @@ from integration_logger.query import Query
 from integration_logger.stores.base import Store
 
 _HTTP: Final = re.compile(r"https?://[^/?#\s]", re.IGNORECASE)
-_KEPT_IN_URLS: Final = "!#$%&'()*+,/:;=?@~[]"
+_ADDRESS: Final = re.compile(r"(https?://)([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
+_AUTHORITY: Final = re.compile(r"(?:(.*)@)?(\[[^\]]+\]|[^:\[\]]+)(?::([0-9]{0,5}))?", re.DOTALL)
+_HOST: Final = re.compile(r"[\w.-]+", re.ASCII)
+_NOWHERE: Final = "unknown.invalid"
+"""Stands for a host that no address may have, such as a masked one; what was logged is in ``_integration_logger``."""
+_IN_USER: Final = "!$%&'()*+,:;=~"
+_IN_PATH: Final = f"{_IN_USER}/?#@[]"
+_CODINGS: Final = frozenset(("br", "deflate", "gzip", "identity", "zstd"))
+"""Content codings that every program knows; mitmproxy opens no file in which a body has another one."""
 _OURS: Final = (
     "id", "seq", "kind", "status", "transaction_id", "attempt", "parent_id", "trace_id", "tenant", "application",
     "integration", "operation", "log_type", "user_id", "labels", "error_type", "phase", "errors", "route", "redacted",
@@ -41,7 +49,8 @@ class HAR:
     def begin(self) -> bytes:
         """Return the head of the document."""
         creator = codec.to_json({"name": "integration-logger", "version": version("integration-logger")})
-        return b'{"log":{"version":"1.2","creator":' + creator + b',"entries":[\n'
+        # Firefox opens nothing without a list of pages.
+        return b'{"log":{"version":"1.2","creator":' + creator + b',"pages":[],"entries":[\n'
 
     def parts(self, store: Store, query: Query) -> Iterator[Part]:
         """Yield calls."""
@@ -74,18 +83,24 @@ def is_http(entry: Entry) -> bool:
 def _call(entry: Entry) -> dict[str, Any]:
     took = max((entry.duration or 0.0) * 1000, 0.0)
     wait = min(max((entry.first_byte or 0.0) * 1000, 0.0), took) if entry.first_byte is not None else took
+    request = _request(entry, entry.request or Message())
     call = {
         "startedDateTime": codec.timestamp(entry.started_at),
         "time": took,
-        "request": _request(entry, entry.request or Message()),
+        "request": request,
         "response": _response(entry, entry.response or Message()),
         "cache": {},
         "timings": {"send": 0, "wait": wait, "receive": took - wait},
-        "_integration_logger": {name: getattr(entry, name) for name in _OURS},
+        "_integration_logger": {name: getattr(entry, name) for name in _OURS} | _logged_url(entry, request),
     }
     if entry.kind == "outbound" and (address := _address(entry.server_host)):
         call["serverIPAddress"] = address
     return call
+
+
+def _logged_url(entry: Entry, request: dict[str, Any]) -> dict[str, str | None]:
+    """Return the address as it was logged, where that could not be written."""
+    return {"url": entry.url} if _NOWHERE in request["url"] else {}
 
 
 def _request(entry: Entry, message: Message) -> dict[str, Any]:
@@ -95,7 +110,7 @@ def _request(entry: Entry, message: Message) -> dict[str, Any]:
         "url": url,
         "httpVersion": _http_version(entry),
         "cookies": [*_cookies(message.headers, "cookie")],
-        "headers": _headers(message.headers),
+        **_headers(message.headers),
         "queryString": [{"name": n, "value": v} for n, v in _query(url)],
         "headersSize": -1,
         "bodySize": message.size if entry.request else -1,
@@ -112,7 +127,7 @@ def _response(entry: Entry, message: Message) -> dict[str, Any]:
         "statusText": "" if code is None else status_label(code),
         "httpVersion": _http_version(entry),
         "cookies": [*_cookies(message.headers, "set-cookie")],
-        "headers": _headers(message.headers),
+        **_headers(message.headers),
         "content": {
             "size": message.size if message.decoded_size is None else message.decoded_size,
             "mimeType": message.content_type or "x-unknown",
@@ -138,8 +153,15 @@ def _content(message: Message) -> dict[str, str]:
     return {"text": text, **comment}
 
 
-def _headers(headers: Headers) -> list[dict[str, str]]:
-    return [{"name": name, "value": value} for name, value in headers]
+def _headers(headers: Headers) -> dict[str, Any]:
+    """Return the headers as they passed, but for a content coding that keeps others from opening the file."""
+    found: dict[str, Any] = {"headers": [{"name": n, "value": v} for n, v in headers if not _is_odd_coding(n, v)]}
+    odd = [value for name, value in headers if _is_odd_coding(name, value)]
+    return found | ({"_content_encoding": odd} if odd else {})
+
+
+def _is_odd_coding(name: str, value: str) -> bool:
+    return name.lower() == "content-encoding" and value.strip().lower() not in _CODINGS
 
 
 def _query(url: str) -> Iterable[tuple[str, str]]:
@@ -160,8 +182,32 @@ def _cookies(headers: Headers, wanted: str) -> Iterator[dict[str, str]]:
 
 
 def _url(url: str) -> str:
-    """Return a URL of nothing but what may stand in one."""
-    return quote(url, safe=_KEPT_IN_URLS, errors="replace")
+    """Return a URL of nothing but what may stand in one, with a host that there may be."""
+    match = _ADDRESS.fullmatch(url)
+    if match is None:
+        return quote(url, safe=_IN_PATH, errors="replace")
+    return f"{match[1]}{_authority(match[2])}{quote(match[3], safe=_IN_PATH, errors='replace')}"
+
+
+def _authority(text: str) -> str:
+    match = _AUTHORITY.fullmatch(text)
+    user, host, port = match.groups() if match else (None, "", None)
+    host = _host(host)
+    if host is None or int(port or 0) > 65_535:
+        return _NOWHERE
+    before = "" if user is None else f"{quote(user, safe=_IN_USER, errors='replace')}@"
+    return f"{before}{host}:{port}" if port else f"{before}{host}"
+
+
+def _host(host: str) -> str | None:
+    """Return a host as an address has it; None for what is none."""
+    if host.startswith("["):
+        return host if _address(host[1:-1]) else None
+    try:
+        name = host.encode("idna").decode()
+    except UnicodeError:
+        return None
+    return name if _HOST.fullmatch(name) else None
 
 
 def _http_version(entry: Entry) -> str:

@@ -128,7 +128,7 @@ class Api:
         })  # fmt: skip
 
     def health(self, request: Request, principal: Principal) -> Response:
-        """How the logging does everywhere, as JSON or for Prometheus; not for readers who see some tenants only."""
+        """How the logging does in all processes, as JSON or for Prometheus."""
         wanted = _format(request)
         overview = self._watch.look()
         # 200 whatever is wrong: a scraper drops what comes with another status, and a host is well without its log

@@ -58,7 +58,7 @@ class AuditPage:
         self._render = render
 
     def page(self, request: Request, principal: Principal) -> Response:
-        """The list, the newest first, as far as the search finds it."""
+        """Who looked at bodies, exported or erased, the newest first, as far as the search finds it."""
         typed, problem, page = request.query_params.get("q", ""), None, Page(entries=())
         try:
             page = self._store.search(_query(request, principal))

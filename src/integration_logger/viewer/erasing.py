@@ -23,7 +23,7 @@ class ErasePage:
         self._changes = changes
 
     def page(self, request: Request, principal: Principal) -> Response:
-        """Count what the search finds; where that number was sent back, erase it."""
+        """Count what the search finds; where that number is sent back as `confirm`, erase it."""
         sent = submitted(request) if request.method == "POST" else request.query_params
         typed = str(sent.get("q", ""))
         values: dict[str, Any] = {"typed": typed, "problem": None, "entries": None, "erased": None}

@@ -31,7 +31,7 @@ class Exports:
         self._audit = audit
 
     def matches(self, request: Request, principal: Principal) -> Response:
-        """All that the filters find, as far as the reader may see it."""
+        """All that the filters find, as a file."""
         format, filters = _read(request, principal)
         if any(name == "limit" for name, _ in filters):
             raise QueryError("limit", "is not taken here: an export has all that the filters find")
@@ -56,7 +56,7 @@ class Exports:
         )
 
     def entry(self, request: Request, principal: Principal) -> Response:
-        """One entry."""
+        """One entry, as a file."""
         format, rest = _read(request, principal)
         for name, _ in rest:
             raise QueryError(name, "is not taken here: this is one entry")

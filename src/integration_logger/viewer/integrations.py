@@ -149,7 +149,7 @@ class IntegrationPages:
         return json_response({"items": [line.to_data() for line in lines], "left_out": left_out})
 
     def page(self, request: Request, principal: Principal) -> Response:
-        """The same for people."""
+        """How each integration does, what fails first, as a page."""
         lines, left_out = self._lines(request, principal)
         tenants = {line.standing.tenant for line in lines}
         return self._render.page(

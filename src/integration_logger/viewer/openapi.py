@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any, Final, Literal
 
@@ -37,15 +36,19 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
 
     path: str
     method: str
+    group: str
+    """What it is for, in a word or two that operations of the same kind share."""
     summary: str
+    about: str = ""
+    """What else is to be said of it, as Markdown."""
     takes: Sequence[Parameter] = ()
     any_named: str | None = None
     """A pattern of names: any such parameter is taken, too, with text."""
     sends: type | Mapping[str, Any] | None = None
     gives: Mapping[str, type | Mapping[str, Any]]
     """Content types of the answer 200, each to a type or a schema."""
-    refuses: Sequence[int] = ()
-    """Statuses of the other answers."""
+    refuses: Mapping[int, str] = {}
+    """Statuses of the other answers, each with what it means."""
     refusal: str = "application/json"
     """Their content type; with another one than that they are pages."""
     needs: str | None = None
@@ -76,6 +79,7 @@ def document(
         "info": {"title": title, "version": version("integration-logger")},
         "servers": [{"url": server}],
         "security": [{name: []} for name in security],
+        "tags": [{"name": group} for group in dict.fromkeys(operation.group for operation in described)],
         "paths": paths,
         "components": {"schemas": schemas, "securitySchemes": dict(security)},
     }
@@ -84,20 +88,25 @@ def document(
 def _operation(operation: Operation, problem: type) -> dict[str, Any]:
     described: dict[str, Any] = {
         "operationId": _operation_id(operation),
+        "tags": [operation.group],
         "summary": operation.summary,
+        "description": _paragraphs(operation.about, operation.needs and f"Needs the permission `{operation.needs}`."),
         "responses": {"200": {"description": "Done.", "content": _content(operation.gives)}},
     }
-    for status in operation.refuses:
+    for status, means in operation.refuses.items():
         gives = {operation.refusal: problem if operation.refusal == "application/json" else TEXT}
-        described["responses"][str(status)] = {"description": HTTPStatus(status).phrase, "content": _content(gives)}
+        described["responses"][str(status)] = {"description": means, "content": _content(gives)}
     if operation.needs:
-        described["description"] = f"Needs the permission `{operation.needs}`."
         described["x-permission"] = operation.needs
     if parameters := [*map(_parameter, operation.takes), *_named(operation.any_named)]:
         described["parameters"] = parameters
     if operation.sends is not None:
         described["requestBody"] = {"content": _content({"application/json": operation.sends})}
     return described
+
+
+def _paragraphs(*texts: str | None) -> str:
+    return "\n\n".join(text for text in texts if text)
 
 
 def _operation_id(operation: Operation) -> str:
@@ -118,7 +127,7 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
         "name": parameter.name,
         "in": parameter.place,
         "required": parameter.required,
-        "description": parameter.about or f"Takes {parameter.value.takes}.",
+        "description": f"{parameter.about} Takes {parameter.value.takes}.".strip(),
         "schema": {"type": "array", "items": schema} if parameter.repeated else schema,
     }
     return described

@@ -1,4 +1,7 @@
-"""What the routes of the log browser take and give, beside the table that says who may use them."""
+"""What the routes of the log browser are for, take and give, beside the table that says who may use them.
+
+The OpenAPI document and the reference in ``docs/reference/api.md`` are made from what stands here.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,12 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from integration_logger.filters import FIELDS, FILTERS, TEXT, field_kind
-from integration_logger.query import LABEL, SINGLE
-from integration_logger.values import Value, one_of, shaped, text
-from integration_logger.viewer import answers, figures
+from integration_logger.values import one_of
+from integration_logger.viewer import answers
+from integration_logger.viewer import parameters as given
 from integration_logger.viewer.access import Principal
 from integration_logger.viewer.openapi import FILE, Operation, Parameter, document
 from integration_logger.viewer.openapi import TEXT as PLAIN
-from integration_logger.viewer.params import RANGES, TABS
 from integration_logger.viewer.render import json_response
 
 if TYPE_CHECKING:
@@ -26,12 +27,46 @@ OWN: Final = "/openapi.json"
 _JSON: Final = "application/json"
 _HTML: Final[dict[str, Any]] = {"text/html": PLAIN}
 _FILES: Final = ("application/octet-stream", _JSON, "text/plain", "text/csv", "application/xml")
-_TRUTH: Final = one_of(["true", "false"])
+_EXPORTED: Final[dict[str, Any]] = {"text/csv": PLAIN, "application/x-ndjson": PLAIN, _JSON: FILE}
+_EVENT: Final[dict[str, Any]] = {
+    "type": "object",
+    "properties": {"event": one_of(["entry", "inflight"]).schema, "id": PLAIN, "data": PLAIN, "retry": {}},
+}
+"""One server-sent event."""
+_UNLIMITED: Final = "Not for readers limited to tenants or applications."
+
+REFUSALS: Final[dict[str, tuple[int | None, str]]] = {
+    "unauthorized": (401, "`authorize` returned `None`."),
+    "forbidden": (403, "The reader lacks the permission for this route."),
+    "cross_site": (403, "Another web site may have made this request."),
+    "outside_scope": (403, "A filter names a tenant or application that the reader may not see."),
+    "bad_parameter": (400, "A parameter that does not exist, or a value that it does not take."),
+    "not_found": (
+        404,
+        "There is no log browser for this reader (`enabled_for`); no such route, no such entry, or one that the reader"
+        " may not see; these look alike on purpose. Also: the entry has no such body.",
+    ),
+    "method_not_allowed": (405, "The route does not take this method."),
+    "refused": (None, "The request could not be answered, or what it was sent with could not be read."),
+    "too_many_requests": (
+        429,
+        "The reader asks for more than the log gives one reader; `Retry-After` says when to come back.",
+    ),
+    "store_unavailable": (503, "The store cannot be read now."),
+    "authorize_failed": (
+        500,
+        "`authorize` raised, or returned something else than a `Principal` or `None`. Nothing is shown.",
+    ),
+    "internal_error": (500, "A fault of the log browser; the log of the application has the traceback."),
+}
+"""The codes of refusals, each with its status (None: any other 4xx), and what it means."""
 
 
 class About(msgspec.Struct, frozen=True, kw_only=True):
-    """What one route takes and gives."""
+    """What one route is for, takes and gives."""
 
+    group: str
+    text: str = ""
     gives: Mapping[str, type | Mapping[str, Any]]
     takes: Sequence[Parameter] = ()
     filtered: bool = False
@@ -39,127 +74,155 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
     sends: type | Mapping[str, Any] | None = None
 
 
-def _one(name: str, value: Value, **more: Any) -> Parameter:
-    return Parameter(name=name, value=value, **more)
-
-
-def _page() -> list[Parameter]:
-    return [_one(name, SINGLE[name]) for name in ("limit", "cursor", "order")]
-
-
-_CURSOR: Final = [_one("cursor", SINGLE["cursor"]), _one("order", SINGLE["order"])]
-_RANGE: Final = _one("range", one_of(RANGES))
-_WHOSE: Final = [_one("tenant", TEXT, repeated=True), _one("integration", TEXT, repeated=True)]
-_COLUMNS: Final = [_one("columns", text(10_000)), _one("bom", _TRUTH), _one("last_line", _TRUTH)]
-_EXPORTED: Final[dict[str, Any]] = {"text/csv": PLAIN, "application/x-ndjson": PLAIN, _JSON: FILE}
-_EVENT: Final[dict[str, Any]] = {
-    "type": "object",
-    "properties": {"event": one_of(["entry", "inflight"]).schema, "id": PLAIN, "data": PLAIN, "retry": {}},
-}
-"""One server-sent event."""
-_DRY: Final[dict[str, Any]] = {
-    "type": "object", "properties": {"dry_run": {"type": "boolean"}}, "additionalProperties": False,
-}  # fmt: skip
-
-
-def _in_body(schema: dict[str, Any]) -> dict[str, Any]:
-    """Describe a filter as it stands in a body: one value, or a list of them."""
-    return {"anyOf": [schema, {"type": "array", "items": schema, "minItems": 1}]}
-
-
-_LABEL_NAME: Final = rf"^(?:not\.)?{LABEL}$"
-_CHOSEN: Final[dict[str, Any]] = {
-    "type": "object",
-    "properties": {
-        "dry_run": {"type": "boolean"},
-        "q": PLAIN,
-        **{name: SINGLE[name].schema for name in ("since", "till")},
-        **{
-            f"{prefix}{name}": _in_body(FIELDS[field_kind(name)].value.schema)
-            for name in FILTERS
-            for prefix in ("", "not.")
-        },
-    },
-    "patternProperties": {_LABEL_NAME: _in_body(TEXT.schema)},
-    "additionalProperties": False,
-}
-"""What an erasure is asked with."""
-
 ABOUT: Final[dict[str, About]] = {
-    "/": About(
-        gives=_HTML,
-        takes=[_RANGE, _one("entry", text(1000)), _one("tab", one_of(TABS)), _one("cursor", SINGLE["cursor"])],
+    "/api/entries": About(
+        group="Entries",
+        text="Items have no headers, bodies, variables, traceback and `redacted`.",
+        gives={_JSON: answers.Entries},
+        takes=given.PAGE,
         filtered=True,
     ),
-    "/runs": About(gives=_HTML, takes=[_RANGE], filtered=True),
-    "/entries/{id}": About(gives=_HTML, takes=[_one("tab", one_of(TABS))]),
-    "/integrations": About(gives=_HTML, takes=_WHOSE),
-    "/api/entries": About(gives={_JSON: answers.Entries}, takes=_page(), filtered=True),
-    "/api/runs": About(gives={_JSON: answers.Entries}, takes=_page(), filtered=True),
-    "/api/entries/{id}": About(gives={_JSON: answers.Whole}),
-    "/api/entries/{id}/request": About(gives=dict.fromkeys(_FILES, FILE)),
-    "/api/entries/{id}/response": About(gives=dict.fromkeys(_FILES, FILE)),
-    "/api/entries/{id}/curl": About(gives={"text/plain": PLAIN}),
-    "/api/entries/{id}/related": About(gives={_JSON: answers.Kin}),
-    "/api/entries/{id}/export.{format}": About(gives=_EXPORTED, takes=_COLUMNS),
-    "/api/export.{format}": About(gives=_EXPORTED, takes=[*_COLUMNS, *_CURSOR], filtered=True),
-    "/api/facets": About(
-        gives={_JSON: answers.Facets}, takes=[_one("field", figures.FIELD, required=True, repeated=True)], filtered=True
+    "/api/runs": About(
+        group="Entries",
+        text="The same as `/api/entries`, for runs only.",
+        gives={_JSON: answers.Entries},
+        takes=given.PAGE,
+        filtered=True,
     ),
-    "/api/stats": About(gives={_JSON: answers.Stats}, takes=[_one("bucket", figures.BUCKET)], filtered=True),
-    "/api/erase": About(gives={_JSON: answers.Taken}, sends=_CHOSEN),
-    "/api/purge": About(gives={_JSON: answers.Taken}, sends=_DRY),
+    "/api/entries/{id}": About(
+        group="Entries",
+        text=(
+            "Where `detail_available` is false these are null or empty: `request`, `response`, `variables`,"
+            " `traceback`, `redacted`, `bodies_expire_at`, `curl`."
+        ),
+        gives={_JSON: answers.Whole},
+    ),
+    "/api/entries/{id}/related": About(
+        group="Entries",
+        text="Its next of kin, each like an item of `/api/entries`; none outside of what the reader may see.",
+        gives={_JSON: answers.Kin},
+    ),
+    "/api/entries/{id}/request": About(group="Entries", gives=dict.fromkeys(_FILES, FILE)),
+    "/api/entries/{id}/response": About(group="Entries", gives=dict.fromkeys(_FILES, FILE)),
+    "/api/entries/{id}/curl": About(
+        group="Entries",
+        text="Safe to paste into bash. Masked values are shell variables.",
+        gives={"text/plain": PLAIN},
+    ),
+    "/api/facets": About(group="Figures", gives={_JSON: answers.Facets}, takes=[given.FIELD], filtered=True),
+    "/api/stats": About(
+        group="Figures",
+        text=(
+            "A range may fall into 1,000 stretches at most; without `since` the shortest is a day."
+            " Stretches without an entry are left out."
+        ),
+        gives={_JSON: answers.Stats},
+        takes=[given.STRETCH],
+        filtered=True,
+    ),
     "/api/integrations": About(
+        group="Integrations",
+        text=(
+            "For each tenant; over the applications that the reader may see. A tenant outside of what the reader may"
+            " see: 403."
+        ),
         gives={_JSON: answers.Integrations},
-        takes=_WHOSE,
+        takes=given.WHOSE,
     ),
     "/api/stream": About(
+        group="Live tail",
         gives={"text/event-stream": _EVENT},
-        takes=[*_page(), _one("Last-Event-ID", shaped("^[0-9]{0,18}$", "the id of an event"), place="header")],
+        takes=[*given.PAGE, given.LAST_EVENT_ID],
         filtered=True,
     ),
-    "/api/meta": About(gives={_JSON: answers.Meta}),
-    "/api/health": About(
-        gives={_JSON: answers.Health, "text/plain": PLAIN}, takes=[_one("format", one_of(["json", "prometheus"]))]
+    "/api/export.{format}": About(
+        group="Exports",
+        text=(
+            "The newest come first unless `order=asc` is asked for. The file is made while it is sent, in constant"
+            " memory."
+        ),
+        gives=_EXPORTED,
+        takes=[*given.OF_CSV, given.CURSOR, given.ORDER],
+        filtered=True,
     ),
-    OWN: About(gives={_JSON: {"type": "object"}}),
+    "/api/entries/{id}/export.{format}": About(group="Exports", gives=_EXPORTED, takes=given.OF_CSV),
+    "/api/erase": About(
+        group="Changes",
+        text=(
+            "Every entry within the reader's scope that matches, and calls in flight; entries of kind `audit` never."
+            " `dry_run` deletes nothing and gives the same counts."
+        ),
+        gives={_JSON: answers.Taken},
+        sends=given.CHOSEN,
+    ),
+    "/api/purge": About(
+        group="Changes",
+        text=f"`dry_run` deletes nothing and gives the same counts. {_UNLIMITED}",
+        gives={_JSON: answers.Taken},
+        sends=given.DRY,
+    ),
+    "/api/health": About(
+        group="Health",
+        text=f"200 whatever is wrong. {_UNLIMITED}",
+        gives={_JSON: answers.Health, "text/plain": PLAIN},
+        takes=[given.HEALTH_FORMAT],
+    ),
+    "/api/meta": About(group="About this API", gives={_JSON: answers.Meta}),
+    OWN: About(
+        group="About this API",
+        text="Every route with its parameters, answers and statuses.",
+        gives={_JSON: {"type": "object"}},
+    ),
+    "/": About(group="Pages", gives=_HTML, takes=[given.RANGE, given.ENTRY, given.TAB, given.CURSOR], filtered=True),
+    "/entries/{id}": About(group="Pages", gives=_HTML, takes=[given.TAB]),
+    "/runs": About(
+        group="Pages",
+        text="With `label.job_id` or `operation` it is about one job.",
+        gives=_HTML,
+        takes=[given.RANGE],
+        filtered=True,
+    ),
+    "/integrations": About(group="Pages", gives=_HTML, takes=given.WHOSE),
+    "/audit": About(group="Pages", text=_UNLIMITED, gives=_HTML),
+    "/erase": About(group="Pages", gives=_HTML),
+    "/health": About(group="Pages", text=_UNLIMITED, gives=_HTML),
 }
-"""Routes that are not here are pages without parameters."""
-
-_PATHS: Final[dict[str, Value]] = {"id": text(1000), "format": one_of(["csv", "ndjson", "har"])}
-
-
-def filters() -> list[Parameter]:
-    """Return every filter but those for labels, which have names of their own."""
-    found = []
-    for name in FILTERS:
-        value = FIELDS[field_kind(name)].value
-        found += [_one(f"{prefix}{name}", value, repeated=True) for prefix in ("", "not.")]
-    words = _one("q", text(100_000), repeated=True, about="The text of the search box.")
-    return [*found, words, *(_one(name, SINGLE[name]) for name in ("since", "till"))]
+"""Every route, in the order of the reference."""
 
 
 def operations(routes: Sequence[Route]) -> list[Operation]:
-    """Return what the table of routes serves."""
-    return [_described(route, method) for route in routes for method in route.methods]
+    """Return what the table of routes serves, in the order of the reference."""
+    order = [*ABOUT]
+    return [
+        _described(route, method)
+        for route in sorted(routes, key=lambda route: order.index(route.path))
+        for method in route.methods
+    ]
 
 
 def _described(route: Route, method: str) -> Operation:
-    about = ABOUT.get(route.path, About(gives=_HTML))
-    in_path = [_one(n, v, place="path", required=True) for n, v in _PATHS.items() if f"{{{n}}}" in route.path]
+    about = ABOUT[route.path]
+    in_path = [parameter for parameter in (given.ID, given.FORMAT) if f"{{{parameter.name}}}" in route.path]
     refuses = {401, 403, 404, 429, 500, 503} | ({400} if about.takes or about.filtered or about.sends else set())
     return Operation(
         path=route.path,
         method=method,
+        group=about.group,
         summary=(route.endpoint.__doc__ or "").partition("\n")[0],
-        takes=[*in_path, *about.takes, *(filters() if about.filtered else ())],
-        any_named=_LABEL_NAME if about.filtered else None,
+        about=about.text,
+        takes=[*in_path, *about.takes, *(given.filters() if about.filtered else ())],
+        any_named=given.LABEL_NAME if about.filtered else None,
         sends=about.sends,
         gives=about.gives,
-        refuses=sorted(refuses | ({413, 415} if about.sends else set())),
+        refuses={status: _means(status) for status in sorted(refuses | ({413, 415} if about.sends else set()))},
         refusal="text/html" if "text/html" in about.gives else _JSON,
         needs=route.needs,
     )
+
+
+def _means(status: int) -> str:
+    codes = [code for code, (known, _) in REFUSALS.items() if known == status] or ["refused"]
+    return " ".join(f"`{code}`: {REFUSALS[code][1]}" for code in codes)
 
 
 def served(table: Callable[[], Sequence[Route]]) -> Callable[[Request, Principal], Response]:

@@ -61,7 +61,7 @@ class Pages:
         self._applications = applications
 
     def calls(self, request: Request, principal: Principal) -> Response:
-        """The list, and the pane where an entry is chosen."""
+        """The list with its filters, and the pane where an entry is chosen."""
         try:
             state = PageState.read(request.query_params.multi_items(), principal.scope)
         except QueryError as error:
@@ -112,7 +112,7 @@ class Pages:
         )
 
     def health(self, request: Request, principal: Principal) -> Response:
-        """How the logging does everywhere; not for readers who see some tenants only."""
+        """How the logging does in all processes, as a page."""
         overview = self._watch.look()
         return self._render.page(request, "health.html", overview=overview, figures=figures(overview), sees_health=True)
 
