@@ -97,6 +97,25 @@ def test_answers_that_were_read_already(library: Library, log: RecordingLogger) 
     assert len(log.entries) == (1 if library.is_async else 2)
 
 
+@every_library
+def test_answers_that_were_closed_unread(library: Library, log: RecordingLogger) -> None:
+    """A transport that hands out what it has closed: its caller is told so, the entry says that nobody read it."""
+
+    def close(request: Any) -> Any:
+        answer = library.module.Response(200, content=library.parts(b"abc"), headers={"content-length": "3"})
+        answer.is_closed = True
+        return answer
+
+    with (
+        calling(log.httpx(library.make(transport=library.transport(close)))) as caller,
+        pytest.raises(library.module.StreamClosed),
+    ):
+        caller.get("http://a.example/")
+    (entry,) = log.entries
+    assert entry.response is not None
+    assert (entry.status_code, entry.response.omitted, entry.response.size) == (200, "unread", 3)
+
+
 def _once(data: bytes) -> Any:
     yield data
 

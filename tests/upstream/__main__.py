@@ -2,7 +2,8 @@
 
 They come from the source distribution of the version that is installed, where that carries them. What they need
 beyond this project's own test requirements is named, not installed: a module that cannot be collected is told for
-both runs. Give it by ``PYTHONPATH``: Werkzeug's need ``ephemeral-port-reserve``, Flask's a pytest before 9.
+both runs. Give it by ``PYTHONPATH``: Werkzeug's need ``ephemeral-port-reserve``, Flask's a pytest before 9, those of
+httpx ``chardet`` 5 and ``socksio``.
 """
 
 from __future__ import annotations

@@ -228,8 +228,12 @@ class OutboundCall:
         """Note the body of an answer that comes from memory, such as a cache's."""
         at_hand = _is_at_hand(type(response.stream))
         self.capture.response_body = body = self.outbound.body(kind, coding if at_hand else None)
-        body.feed(b"".join(response.stream) if at_hand else response.content)
-        self._end(self._complete)
+        try:
+            body.feed(b"".join(response.stream) if at_hand else response.content)
+        except Exception:  # it was closed unread
+            self._end(self._left, None)
+        else:
+            self._end(self._complete)
 
     def received(self, part: bytes) -> None:
         """Note a part of the answer's body."""
