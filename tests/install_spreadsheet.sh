@@ -12,7 +12,7 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     export DEBIAN_FRONTEND=noninteractive
     {
         apt-get update -qq && apt-get install -qq -y --no-install-recommends libreoffice-calc-nogui
-    } </dev/null >/dev/null || true
+    } </dev/null >/dev/null 2>&1 || true
     if present; then exit 0; fi
 fi
 
