@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import shutil
 import subprocess
 from datetime import UTC, datetime
@@ -13,6 +14,8 @@ from typing import Any
 
 import polars
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from integration_logger.entry import Entry, Message, Run
 from integration_logger.errors import QueryError
@@ -28,9 +31,14 @@ HOSTILE = [
     "=1+1", "+1", "-1", "@SUM(A1)", "\t=1+1", "\r=1+1", "\n=1+1",
     "\uff1d1+1", "\uff0b1", "\uff0d1", "\uff20SUM(A1)",
     "=cmd|' /C calc'!A0", '=HYPERLINK("http://evil.example","x")', " =1+1", "\u00a0=1+1", "\ufeff=1+1", "'=1+1",
-    "''=1+1", "' =1", "=", "-",
+    "''=1+1", "' =1", "=", "-", "\x00=1+1", "\x1b\x00=1+1", "\u200b+1", "\u3000@A1",
 ]  # fmt: skip
-HARMLESS = ["", "a=1", "1-1", "a@b.example", "'quoted'", " two", "é", "0", "12.5", '{"=": 1}', "x\ty", "'", " "]
+DIVIDED = ["a;=1+1;b", "a\t+1\tb", "a\n-1+1;", "a\r\n@A1;", ";\x00=1+1", ";\uff1d1+1", "a;'=1+1", '";=1+1;"', ";;-1"]
+"""In these a formula begins for a spreadsheet that divides columns by semicolons or tabs."""
+HARMLESS = [
+    "", "a=1", "1-1", "a@b.example", "'quoted'", " two", "é", "0", "12.5", '{"=": 1}', "x\ty", "'", " ", "a; b", ";",
+    "a; -1", "text/html; charset=utf-8", "two\nlines", "x;y=1",
+]  # fmt: skip
 
 
 def text_of(columns: str, *entries: Entry, **options: Any) -> str:
@@ -52,7 +60,21 @@ def read(text: str) -> list[dict[str, str]]:
 def test_no_cell_begins_as_a_formula(text: str) -> None:
     """An apostrophe stands before what a spreadsheet could take for a formula, and only there."""
     (row,) = read(text_of("operation,label.x", make_entry(operation=text, labels={"x": text})))
-    assert row == {"operation": f"'{text}", "label.x": f"'{text}"}
+    written = f"'{text[0]}'{text[1:]}" if text[0] in "\t\r\n" else f"'{text}"
+    assert row == {"operation": written, "label.x": written}
+
+
+@pytest.mark.parametrize("text", DIVIDED, ids=range(len(DIVIDED)))
+def test_no_formula_begins_where_columns_are_divided_otherwise(text: str) -> None:
+    """In much of the world a spreadsheet divides by semicolons, and takes our quotes in the middle for a text."""
+    labels = {"x": text, "list": [text], text: text}
+    entry = make_entry(operation=text, labels=labels, variables={text: [text]}, user_id="2")
+    columns = f"user_id,operation,label.x,label.list,labels,variables,label.{text.replace(',', '')}"
+    cells = [cell for line in re.split("[\r\n]", text_of(columns, entry)) for cell in re.split("[;\t]", line)]
+    assert [cell for cell in cells if re.match("['\x00]*[-=+@\uff1d]", cell) and not cell.startswith("'")] == []
+    (row,) = read(text_of(columns, entry))
+    assert logged(row["operation"]) == logged(row["label.x"]) == text
+    assert (json.loads(row["labels"]), json.loads(row["variables"])) == (labels, {text: [text]})
 
 
 @pytest.mark.parametrize("text", HARMLESS, ids=range(len(HARMLESS)))
@@ -64,8 +86,22 @@ def test_all_other_texts_stay_as_they_are(text: str) -> None:
 
 def test_what_was_logged_can_be_had_again() -> None:
     """No two texts are written alike, so that the apostrophe can be taken off."""
-    texts = [apostrophes + text for text in (*HOSTILE, *HARMLESS) for apostrophes in ("", "'", "''")]
-    assert len({safe_text(text) for text in texts}) == len({*texts})
+    texts = [apostrophes + text for text in (*HOSTILE, *DIVIDED, *HARMLESS) for apostrophes in ("", "'", "''")]
+    assert [logged(safe_text(text)) for text in texts] == texts
+
+
+@given(st.text("'=+-@;\t\r\n\x00 \uff1da", max_size=12))
+def test_any_text_can_be_had_again(text: str) -> None:
+    """Whatever it is made of."""
+    assert logged(safe_text(text)) == text
+
+
+def logged(cell: str) -> str:
+    """Take the apostrophes off again, as the guide tells it."""
+    dropped, signs = r"'\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\ufeff", r"=+\-@\uff1d\uff0b\uff0d\uff20"
+    blank = " \xa0\u3000"
+    cell = re.sub(f"(?<=[;\t\r\n])'(?=[{dropped}]*[{signs}])", "", cell)
+    return re.sub(f"^'(?=[{dropped}{blank}]*[{signs}\t\r\n])", "", cell)
 
 
 def test_numbers_stay_numbers() -> None:
@@ -171,17 +207,17 @@ def test_rook_labels_its_fifteen_codes() -> None:
 
 @pytest.mark.skipif(shutil.which("soffice") is None, reason="no LibreOffice: tests/install_spreadsheet.sh")
 def test_a_spreadsheet_finds_no_formula(tmp_path: Path) -> None:
-    """LibreOffice, told to evaluate formulas, shows the result of none; without the apostrophes it would."""
-    entries = [make_entry(operation=text, labels={"x": text}) for text in (*HOSTILE, *HARMLESS) if text]
-    (tmp_path / "log.csv").write_text(text_of("operation,label.x,duration", *entries), newline="")
-    (tmp_path / "bare.csv").write_text("operation\r\n=1+1\r\n")
-    assert formulas(tmp_path / "bare.csv") == 1
-    assert formulas(tmp_path / "log.csv") == 0
+    """LibreOffice, told to evaluate formulas, shows the result of none, whatever divides columns; bare, it would."""
+    entries = [make_entry(operation=text, labels={"x": text}) for text in (*HOSTILE, *DIVIDED, *HARMLESS) if text]
+    (tmp_path / "log.csv").write_text(text_of("operation,label.x,labels,duration", *entries), newline="")
+    (tmp_path / "bare.csv").write_text("operation\r\n=1+1\r\n\0=1+1\r\n2;=1+1\r\n")
+    assert [formulas(tmp_path / "bare.csv", signs) for signs in ("44", "59/9")] == [2, 3]
+    assert [formulas(tmp_path / "log.csv", signs) for signs in ("44", "59/9")] == [0, 0]
 
 
-def formulas(path: Path) -> int:
-    """Return how many cells of a file are formulas to LibreOffice: commas, quotes, UTF-8, formulas evaluated."""
-    read = "CSV:44,34,76,1,,0,false,true,false,false,false,-1,true"
+def formulas(path: Path, signs: str) -> int:
+    """Return how many cells of a file are formulas to LibreOffice: these signs divide, UTF-8, formulas evaluated."""
+    read = f"CSV:{signs},34,76,1,,0,false,true,false,false,false,-1,true"
     command = ["soffice", f"-env:UserInstallation={path.parent.as_uri()}/profile", "--headless", f"--infilter={read}"]
     converted = [*command, "--convert-to", "fods", "--outdir", str(path.parent), str(path)]
     subprocess.run(converted, capture_output=True, check=True, timeout=100)

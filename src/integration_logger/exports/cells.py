@@ -12,22 +12,32 @@ from typing import Any, Final
 from integration_logger import codec
 from integration_logger.stores.columns import json_text
 
-_FORMULA: Final = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
-"""What a spreadsheet takes for the beginning of a formula, or passes over to find one; full-width forms included."""
-_BLANK: Final = "' \u00a0\u3000\ufeff\u200b"
-_SUSPECT: Final = _FORMULA | frozenset(_BLANK)
+_SIGNS: Final = "=+\\-@\uff1d\uff0b\uff0d\uff20"
+"""What formulas begin with, full-width forms included, as a part of a class of characters."""
+_DROPPED: Final = (
+    "'\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff"
+)
+"""What a spreadsheet may drop before a formula, as LibreOffice does a NUL; the apostrophe, so that ours can be told."""
+_BLANK: Final = " \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+_FORMULA: Final = re.compile(f"[{_DROPPED}{_BLANK}]*[{_SIGNS}\t\r\n]")
+_SUSPECT: Final = re.compile(f"[{_DROPPED}{_BLANK}{_SIGNS}\t\r\n]")
+_DIVIDED: Final = re.compile("[;\t\r\n]")
+"""Where a cell ends for a spreadsheet whose columns are divided by semicolons, as in much of the world, or tabs."""
+_INNER: Final = re.compile(f"(?<=[;\t\r\n])(?=[{_DROPPED}]*[{_SIGNS}])")
+_INNER_OF_JSON: Final = re.compile(f"(?<=;)([{_DROPPED}]*)([{_SIGNS}])")
 _QUOTED: Final = re.compile('[",\r\n]')
 _FEW: Final = 4
 """A column with a value for so many cells each is written value by value."""
 
 
 def safe_text(text: str) -> str:
-    """Return the text, with an apostrophe before it where it is or hides a formula.
+    """Return the text, with an apostrophe before it where it is or hides a formula, and before each formula within.
 
     Texts that begin so after apostrophes get one, too: so to take one off where a formula would follow gives back what
     was logged.
     """
-    return f"'{text}" if text.lstrip(_BLANK)[:1] in _FORMULA and text.strip(_BLANK) else text
+    inner = _INNER.sub("'", text) if _DIVIDED.search(text) else text
+    return f"'{inner}" if _FORMULA.match(text) else inner
 
 
 def quoted(text: str) -> str:
@@ -39,7 +49,7 @@ def text_cell(text: str | None) -> str:
     """Return a captured text as a cell."""
     if text is None:
         return ""
-    return quoted(safe_text(text) if text[:1] in _SUSPECT else text)
+    return quoted(safe_text(text) if _SUSPECT.match(text) or _DIVIDED.search(text) else text)
 
 
 def texts(values: Sequence[str | None]) -> Sequence[str]:
@@ -54,7 +64,9 @@ def texts(values: Sequence[str | None]) -> Sequence[str]:
 
 def _are_plain(values: Sequence[str]) -> bool:
     together = "".join(values)
-    return not any(odd in together for odd in '",\r\n') and _SUSPECT.isdisjoint([value[:1] for value in values])
+    return not any(odd in together for odd in '",;\t\r\n') and not any(
+        map(_SUSPECT.match, {value[:1] for value in values})
+    )
 
 
 def own_words(values: Sequence[str | None]) -> Sequence[str]:
@@ -83,8 +95,14 @@ def times(values: Sequence[Any]) -> Sequence[str]:
 
 def json_texts(values: Sequence[str | None]) -> Sequence[str]:
     """Return JSON of lists and objects as cells: it begins with a bracket, so it is no formula."""
-    known = {value: quoted(value) if value else "" for value in {*values}}
+    known = {value: json_cell(value) if value else "" for value in {*values}}
     return [known[value] for value in values]
+
+
+def json_cell(text: str) -> str:
+    """Return JSON as a cell. A formula within is escaped, as JSON can: what it reads back to is the same."""
+    escaped = _INNER_OF_JSON.sub(lambda match: f"{match[1]}\\u{ord(match[2]):04x}", text) if ";" in text else text
+    return quoted(escaped)
 
 
 def mixed(values: Sequence[Any]) -> Sequence[str]:
@@ -97,7 +115,7 @@ def _cell(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, int | float):
         return repr(value)
-    return text_cell(value if value is None or isinstance(value, str) else json_text(value))
+    return text_cell(value) if value is None or isinstance(value, str) else json_cell(json_text(value))
 
 
 Cells = Callable[..., Sequence[str]]

@@ -15,6 +15,7 @@ from integration_logger.entry import Message, Run, status_label
 from integration_logger.errors import QueryError
 from integration_logger.exports.cells import (
     Cells,
+    json_cell,
     json_texts,
     mixed,
     numbers,
@@ -94,7 +95,7 @@ def _status_labels(codes: Sequence[int | None]) -> Sequence[str]:
 
 
 def _json(values: Sequence[Any]) -> Sequence[str]:
-    return ["" if value is None else quoted(json_text(value)) for value in values]
+    return ["" if value is None else json_cell(json_text(value)) for value in values]
 
 
 def _label(name: str) -> Cells:
