@@ -59,8 +59,8 @@ SHAPED = [
     Secret("google key", "AIzaSyDaGmWKa4JsXZ-HjGw7ISLn_3namBGewQe"),
     Secret("openai key", "sk-proj-a1B2c3D4e5F6g7H8i9J0k1L2m3N4"),
     Secret("sendgrid key", "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"),
-    Secret("shopify token", "shpat_0123456789abcdef0123456789abcdef"),
-    Secret("twilio key", "SK0123456789abcdef0123456789abcdef"),
+    Secret("shopify token", "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"),
+    Secret("twilio key", "SK5b1e94d07c3fa8261d90e7b4c8f23a65"),
     Secret("npm token", "npm_7rT9bXq2Lw8Zc5Vn1Ks4Jd6Hf3Gp0Ym7Ua2E"),
     Secret(
         "pem",

@@ -2,85 +2,211 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
+import json
+from base64 import b64encode
+from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
-from itertools import cycle
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
-import httpx
 import pytest
-from msgspec.structs import replace
 from starlette.requests import Request
-from werkzeug.test import Client as WSGIClient
 
 from integration_logger import ALL, IntegrationLogger, Principal, codec
-from integration_logger.cli import terminal
-from integration_logger.client import scroll
-from integration_logger.curl import curl
-from integration_logger.entry import Entry
-from integration_logger.filters import FACETS
+from integration_logger.cli import main
+from integration_logger.entry import KINDS, Entry, Message
 from integration_logger.query import EVERYTHING, Query
-from integration_logger.stores.integration_health import observe_entries
-from integration_logger.viewer import tail
 from integration_logger.viewer.audit import Audit
+from tests import postgresql
 from tests.cli.commands import run
-from tests.redaction.canaries import CANARIES, FRAGMENT, Canary, Secret
+from tests.redaction import ways
+from tests.redaction.canaries import CANARIES, Secret
+from tests.redaction.fragments import Fragments
+from tests.redaction.site import PACKED, Site, UnderWay, made, of_each_secret, of_every_kind
 from tests.redaction.test_faults import Ready
-from tests.viewer.server import Client, new_entry, serving
+from tests.viewer.server import Client, new_entry
 
-SECRETS = ("password", "token", "jwt", "stripe key", "card", "credential")
-RECORDED = [canary for canary in CANARIES if canary.secret.kind in SECRETS]
-FRAGMENTS = {
-    value[start : start + FRAGMENT].encode()
-    for secret in {canary.secret.value for canary in RECORDED}
-    for value in (secret, secret[::-1])
-    for start in range(len(value) - FRAGMENT + 1)
-}
+SECRETS = {canary.secret for canary in CANARIES}
+KINDS_OF_SECRETS = {secret.kind for secret in SECRETS}
+FRAGMENTS = Fragments(SECRETS)
+ELSEWHERE = {"facets": {"credential"}, "kondado": {"credential"}}
+"""Secrets that stand in headers, addresses and bodies only, which these ways do not show."""
 
 
-def assert_none(out: str | bytes, way: str) -> None:
-    data = out.encode() if isinstance(out, str) else out
-    leaked = next((fragment for fragment in FRAGMENTS if fragment in data), None)
-    assert leaked is None, f"{way}: {leaked!r}"
+class Unmasked:
+    """A Redactor that masks nothing."""
+
+    def prepare(self) -> None: ...
+
+    def redact(self, entry: Entry, max_body: int) -> Entry:
+        return entry
+
+
+def shown(outs: Iterable[bytes | str]) -> dict[str, bytes]:
+    """Return for each kind of secret that comes out a piece of it."""
+    found: dict[str, bytes] = {}
+    for out in outs:
+        found |= FRAGMENTS.found(out.encode("utf-8", "surrogatepass") if isinstance(out, str) else out)
+    return found
+
+
+def assert_none(*outs: bytes | str) -> None:
+    assert shown(outs) == {}
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("ways-out")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Every secret in every place, by entries of every kind."""
+    folder = tmp_path_factory.mktemp("ways-out")
+    with made(f"sqlite:///{folder}/log.db", folder, of_every_kind()) as site:
+        yield site
 
 
 @pytest.fixture(scope="module")
-def log(folder: Path) -> Iterator[IntegrationLogger]:
-    """A logger that has recorded and shipped every canary."""
-    made = IntegrationLogger(f"sqlite:///{folder}/log.db", ship=None)
-    with closing(made):
-        for canary, kind in zip(RECORDED, cycle(("inbound", "outbound"))):
-            made.recorder.record(Ready(_failed(canary, kind)))
-        for secret in SAID:
-            _tell(made, secret)
-        for path in folder.rglob("*.seg"):
-            assert_none(path.read_bytes(), "spool")
-        while made._shipper.ship():
+def unmasked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Every secret as it is: what a way out would show if masking failed."""
+    folder = tmp_path_factory.mktemp("unmasked")
+    with made(f"sqlite:///{folder}/log.db", folder, of_each_secret(), Unmasked()) as site:
+        yield site
+
+
+def test_every_secret_has_been_sent(site: Site) -> None:
+    """What is not there proves nothing: each entry has come to the store, and something was masked in it."""
+    stored = {entry.id: entry for entry in site.entries}
+    assert stored.keys() == site.sent.keys()
+    assert all(entry.redacted for entry in stored.values())
+    arrived = {
+        (packed.secret, place, entry.kind)
+        for entry in stored.values()
+        for packed in [site.sent[entry.id]]
+        for place in packed.places
+    }
+    assert arrived == {(canary.secret, canary.place, kind) for canary in CANARIES for kind in KINDS}
+    health = site.log.health()
+    assert (health.failed, health.redaction_failed, health.rejected, health.dropped) == (0, 0, 0, {})
+
+
+@pytest.mark.parametrize("way", [*ways.SHOWING, *ways.SILENT], ids=lambda way: way.__name__)
+def test_nothing_gets_out(site: Site, way: ways.Way) -> None:
+    """Not eight bytes of any secret, however they are written."""
+    assert shown(way(site)) == {}
+
+
+@pytest.mark.parametrize("way", ways.SHOWING, ids=lambda way: way.__name__)
+def test_it_would_be_noticed(unmasked: Site, way: ways.Way) -> None:
+    """Each way shows each secret where nothing is masked: the test above looks where it has to look."""
+    assert shown(way(unmasked)).keys() == KINDS_OF_SECRETS - ELSEWHERE.get(way.__name__, set())
+
+
+@pytest.mark.parametrize("way", ways.SILENT, ids=lambda way: way.__name__)
+def test_what_tells_of_the_log_quotes_nothing(unmasked: Site, way: ways.Way) -> None:
+    """Health, lines of logs and what looks after a store say nothing that was captured, masked or not."""
+    assert shown(way(unmasked)) == {}
+
+
+def test_scan_finds_all_of_it(unmasked: Site, site: Site) -> None:
+    """What was kept as it is is found later, each entry of it; in what was masked there is no find."""
+    done = [run("scan", unmasked.url, *kind) for kind in ((), ("-q", "kind:audit"))]
+    assert {each.exit_code for each in done} == {1}
+    said = "".join(each.output for each in done)
+    assert [id for id in unmasked.sent if id not in said] == []
+    assert run("scan", site.url).stdout.endswith("entries looked at, 0 with something to mask\n")
+
+
+def test_postgresql(tmp_path: Path) -> None:
+    """The same rows in the other store: nothing in the masked ones, all in the others."""
+    with postgresql.fresh_database() as url, made(url, tmp_path / "1", of_every_kind()) as site:
+        assert site.entries[-1].id in site.sent
+        assert shown(ways.postgresql(site)) == {}
+    with postgresql.fresh_database() as url, made(url, tmp_path / "2", of_each_secret(), Unmasked()) as site:
+        assert shown(ways.postgresql(site)).keys() == KINDS_OF_SECRETS
+
+
+def test_no_way_is_missing(site: Site) -> None:
+    """A route or a command that is new has to join."""
+    viewer = site.log.viewer(authorize=site.owner)
+    reading = {route.path for route in viewer.routes if "GET" in route.methods}
+    assert reading == {
+        "/", "/entries/{id}", "/integrations", "/runs", "/audit", "/erase", "/health", "/api/entries",
+        "/api/entries/{id}", "/api/entries/{id}/request", "/api/entries/{id}/response", "/api/entries/{id}/curl",
+        "/api/entries/{id}/related", "/api/entries/{id}/export.{format}", "/api/export.{format}",
+        "/api/facets", "/api/stats", "/api/runs",
+        "/api/integrations", "/api/stream", "/api/meta", "/api/health", "/openapi.json",
+    }  # fmt: skip
+    assert main.commands.keys() == {
+        "tail", "show", "export", "scan", "redact", "check", "purge", "erase", "migrate",
+        "serve", "demo", "ship",  # print an address; what they show and write is in the ways above
+    }  # fmt: skip
+
+
+# --- what is not recorded by an adapter -----------------------------------------------------------------
+
+
+def test_redact(tmp_path: Path) -> None:
+    """The command shows files as they would be stored: here a HAR that holds every body and header."""
+    calls = [json_of(entry) for packed in PACKED for entry in [packed.entry("inbound")]]
+    (tmp_path / "calls.har").write_text(json.dumps({"log": {"entries": calls}}))
+    done = run("redact", str(tmp_path / "calls.har"))
+    assert done.exit_code == 0
+    assert done.output.count("redacted") >= len(calls)
+    assert_none(done.output)
+    assert shown([json.dumps(calls)]).keys() == KINDS_OF_SECRETS
+
+
+def json_of(entry: Entry) -> dict[str, object]:
+    """Return a call as HAR has it."""
+    request, response = entry.request or Message(), entry.response or Message()
+    url = entry.url if entry.route is None else "https://a.example/"  # such a file does not say which part is secret
+    return {
+        "request": {"method": "POST", "url": url, "headers": _pairs(request), "postData": _content(request)},
+        "response": {"status": 200, "headers": _pairs(response), "content": _content(response)},
+    }
+
+
+def _pairs(message: Message) -> list[dict[str, str]]:
+    return [{"name": name, "value": value} for name, value in message.headers]
+
+
+def _content(message: Message) -> dict[str, str]:
+    data = message.body or b""
+    if message.truncated:
+        data = b""  # such a file has whole bodies only
+    text = {"text": data.decode()} if data.isascii() else {"text": b64encode(data).decode(), "encoding": "base64"}
+    return {"mimeType": message.content_type or "", **text}
+
+
+def test_under_way(site: Site) -> None:
+    """What is told of calls that have not ended."""
+    for packed in PACKED:
+        entry = site.log.recorder.so_far(UnderWay(packed.entry("run")))
+        assert entry.redacted != ("entry: redaction_failed",)
+        assert_none(codec.encode(entry))
+
+
+def test_by_the_hand_of_the_host(tmp_path: Path) -> None:
+    """Runs, calls and scripts, their names, labels, savepoints, bodies, variables and errors."""
+    named = [secret for secret in SECRETS if secret.kind != "credential"]  # in headers and user info only
+    with closing(IntegrationLogger(f"sqlite:///{tmp_path}/log.db", ship=None)) as log:
+        for secret in named:
+            _tell(log, secret)
+        while log._shipper.ship():
             pass
-        health = made.health()
-        assert (health.captured, health.failed, health.redaction_failed, health.rejected) == (TOLD, 0, 0, 0)
-        yield made
-
-
-SAID = {canary.secret for canary in RECORDED if canary.secret.kind != "credential"}  # one in headers and user info only
-TOLD = len(RECORDED) + 3 * len(SAID)  # a run, a call and a script for each
+        entries = [*log.store.stream(Query(scope=EVERYTHING, order="asc"))]
+        assert len(entries) == 3 * len(named)
+        assert all(entry.redacted for entry in entries)
+    assert_none(*(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()))
+    assert_none(*(codec.to_json(codec.to_dict(entry)) for entry in entries))
 
 
 def _tell(log: IntegrationLogger, secret: Secret) -> None:
-    """Put a secret everywhere that a host can put something by its own hand."""
+    """Put a secret everywhere that a host can put something."""
     data, said = {secret.label: secret.value, "deep": [{secret.label: secret.value}]}, f"{secret.label}={secret.value}"
     labels = {secret.label: secret.value, "category": said}
     with log.run(said, job_id="7", log_type="pipeline", **labels) as run:
         run.savepoint(initial=data, new=said)
         run.error(said)
-        assert_none(codec.encode(log.recorder.so_far(run)), "in flight")
+        assert_none(codec.encode(log.recorder.so_far(run)))
         with log.call(
             "C2E", operation=said, source_url=f"https://a.example/?{quote(secret.label)}={quote(secret.value)}"
         ) as call:
@@ -92,202 +218,68 @@ def _tell(log: IntegrationLogger, secret: Secret) -> None:
             raise ValueError(said)
 
 
-def _failed(canary: Canary, kind: str) -> Entry:
-    entry = canary.entry()
-    return replace(entry, kind=kind, errors=entry.errors or ("it failed",))
-
-
-@pytest.fixture(scope="module")
-def entries(log: IntegrationLogger) -> list[Entry]:
-    return [*log.store.stream(Query(scope=EVERYTHING, order="asc"))]
-
-
-@pytest.fixture(scope="module")
-def browser(log: IntegrationLogger) -> Client:
-    return Client(log.viewer(authorize=lambda _: Principal("ana", role="owner", tenants=ALL)))
-
-
-def test_everything_arrived(entries: list[Entry]) -> None:
-    """What is not there proves nothing."""
-    assert len(entries) == TOLD
-    assert all(entry.redacted for entry in entries)
-
-
-def test_files(log: IntegrationLogger, folder: Path) -> None:
-    """Spool, store, journal: the bytes as they lie on the disk."""
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    assert any(path.name == "log.db" for path in files)
-    for path in files:
-        assert_none(path.read_bytes(), path.name)
-
-
-def test_entries(entries: list[Entry]) -> None:
-    """What the store gives back, as the API, the command line and the cURL button write it."""
-    for entry in entries:
-        assert_none(codec.to_json(codec.to_dict(entry)), "json")
-        assert_none("\n".join(terminal.whole(entry)), "terminal")
-        assert_none(curl(entry).text or "", "curl")
-
-
-@pytest.mark.parametrize(
-    "file",
-    [
-        "har", "ndjson", "csv", "csv?columns=all", "csv?columns=rook",
-        "csv?columns=id,label.source_id,request.headers,request.body,response.headers,response.body,variables,traceback,"
-        "redacted",
-    ],
-)  # fmt: skip
-def test_exports(log: IntegrationLogger, entries: list[Entry], folder: Path, file: str) -> None:
-    """All entries in each format, one by one, and from the command line."""
-    browser = Client(log.viewer(authorize=lambda _: Principal("ana", role="owner", tenants=ALL)))
-    exported = browser.get(f"/api/export.{file}")
-    assert entries[0].id in exported.text or "rook" in file
-    assert_none(exported.content, file)
-    for entry in entries[:: len(entries) // 20]:
-        alone = browser.get(f"/api/entries/{entry.id}/export.{file}")
-        assert alone.status_code == 200 or file == "har"  # not all are HTTP
-        assert_none(alone.content, file)
-    done = run("export", f"sqlite:///{folder}/log.db", "--format", file.partition("?")[0])
-    assert entries[0].id in done.stdout
-    assert_none(done.stdout, "command")
-
-
-def test_pages(browser: Client, entries: list[Entry]) -> None:
-    """List, pane and API, and the bodies as files."""
-    for path in (
-        "/",
-        "/?limit=200",
-        "/api/entries?limit=500",
-        "/runs",
-        "/runs?label.job_id=7",
-        "/api/runs",
-        "/audit",
-        "/erase?q=password",
-        "/health",
-        "/api/health",
-        "/api/health?format=prometheus",
-    ):
-        assert_none(browser.get(path).content, path)
-    for entry in entries[::7]:
-        parts = ("", "/curl", "/request", "/response", "/related")
-        for path in ("/entries/{}", "/entries/{}?tab=tree", *(f"/api/entries/{{}}{part}" for part in parts)):
-            assert_none(browser.get(path.format(entry.id)).content, path)
-
-
-def test_integrations(log: IntegrationLogger, browser: Client, entries: list[Entry]) -> None:
-    """What is counted of integrations, in the store, on the page and as JSON; also of names that hold a secret."""
-    failed = {"kind": "outbound", "status": "failed", "error_type": "exception", "tenant": None}
-    observe_entries(log.store.state, [replace(e, integration=f"i{n}", **failed) for n, e in enumerate(entries)])
-    rows = log.store.state.list("")
-    assert len(rows) > 1
-    for key, value in rows.items():
-        assert_none(key.encode() + value, "state")
-    shown = browser.get("/api/integrations")
-    assert sum(bool(item["last_error"]) for item in shown.json()["items"]) > 20
-    assert_none(shown.content, "/api/integrations")
-    assert_none(browser.get("/integrations").content, "/integrations")
-
-
-def test_counts(browser: Client, entries: list[Entry]) -> None:
-    """Values that are counted by, labels among them."""
-    labels = sorted({f"label.{name}" for entry in entries for name in entry.labels})
-    fields = [*FACETS, *labels]
-    for some in (fields[start : start + 20] for start in range(0, len(fields), 20)):
-        answer = browser.get("/api/facets", params=[("field", field) for field in some])
-        assert answer.json()["covered"] == TOLD
-        assert_none(answer.content, "facets")
-    assert_none(browser.get("/api/stats").content, "stats")
-    assert_none(browser.get("/openapi.json").content, "description")
-
-
-def test_other_programs(log: IntegrationLogger) -> None:
-    """What follows the log, and what asks as of Kondado: names, savepoints, errors of runs."""
-
-    def authorize(_: object) -> Principal:
-        return Principal("ana", role="owner", tenants=ALL)
-
-    with serving(log.viewer(authorize=authorize)) as address:
-        followed = [*scroll(address, follow=False)]
-    assert len(followed) == TOLD
-    assert_none(codec.to_json(followed), "scroll")
-    kondado = Client(log.compat.kondado(authorize=authorize, include_failed=True, extended=True))
-    rows = kondado.get("/pipeline_logs?start_element_id=0")
-    assert len(rows.json()["data"]["data"]) == min(50, len(SAID))
-    for answer in (rows, kondado.get("/pipelines/7/status")):
-        assert answer.status_code == 200
-        assert_none(answer.content, "Kondado")
-
-
-def test_stream(log: IntegrationLogger, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The live tail."""
-    monkeypatch.setattr(tail, "LIFETIME", 1.0)
-    with serving(log.viewer(authorize=lambda _: Principal("ana", role="owner", tenants=ALL))) as address:
-        answer = httpx.get(f"{address}/api/stream", headers={"Last-Event-ID": "0"}, timeout=10)
-    assert answer.text.count("event: entry") > 0
-    assert_none(answer.content, "stream")
-
-
-def test_wsgi(log: IntegrationLogger, entries: list[Entry]) -> None:
-    """The log browser in a WSGI host, and what a reader is told who polls there."""
-    app = WSGIClient(log.viewer_wsgi(authorize=lambda _: Principal("ana", role="owner", tenants=ALL)))
-    for path in ("/", "/api/stream?cursor=0", f"/entries/{entries[0].id}"):
-        answer = app.get(path)
-        assert answer.status_code == 200
-        assert_none(answer.data, path)
-    assert app.get("/api/stream?cursor=0").text.count("event: entry") >= len(entries)
-
-
-def test_commands(folder: Path, entries: list[Entry]) -> None:
-    """What the command line says, and nothing of all that is a find."""
-    done = run("scan", f"sqlite:///{folder}/log.db")
-    assert (done.exit_code, done.stdout) == (0, f"{len(entries):,} entries looked at, 0 with something to mask\n")
-
-
-def test_audit(folder: Path) -> None:
+def test_audit(tmp_path: Path) -> None:
     """What readers typed into addresses and filters, and what they are called, is captured data as any other."""
-    secrets = {canary.secret.value: canary.secret for canary in RECORDED}.values()
-    asked = [secret for secret in secrets if secret.kind != "credential"]  # one in headers and user info only
-    with closing(IntegrationLogger(f"sqlite:///{folder}/audit.db", ship=None)) as made:
+    asked = [secret for secret in SECRETS if secret.kind != "credential"]
+    with closing(IntegrationLogger(f"sqlite:///{tmp_path}/audit.db", ship=None)) as log:
         entry = new_entry()
-        made.store.open()
-        made.store.write([entry])
+        log.store.open()
+        log.store.write([entry])
         for secret in asked:
             reader = Principal(f"ana {secret.value}" if secret.name is None else "ana", role="owner", tenants=ALL)
-            client = Client(made.viewer(authorize=lambda _, reader=reader: reader))
+            client = Client(log.viewer(authorize=lambda _, reader=reader: reader))
             typed = {"q": f"{secret.label}={secret.value}", f"label.{secret.label}": secret.value}
             client.get(f"/entries/{entry.id}", params={secret.label: secret.value})
             client.get(f"/api/entries/{entry.id}", params=typed)
-            audit = Audit(made.recorder.record)
+            audit = Audit(log.recorder.record)
             request = Request({"type": "http", "method": "POST", "path": "/", "headers": []})
             audit.note("export", request, reader, filters=typed.items())
-        for path in folder.rglob("*.seg"):
-            assert_none(path.read_bytes(), "spool")
-        while made._shipper.ship():
+        while log._shipper.ship():
             pass
-        found = [*made.store.stream(Query.parse([("kind", "audit")], EVERYTHING))]
+        found = [*log.store.stream(Query.parse([("kind", "audit")], EVERYTHING))]
         assert len(found) >= len(asked)
         assert all(noted.operation for noted in found)
-        assert_none(codec.to_json([codec.to_dict(noted) for noted in found]), "audit")
-        owner = Client(made.viewer(authorize=lambda _: Principal("ana", role="owner", tenants=ALL)))
-        assert_none(owner.get("/?kind=audit&range=all").content, "page")
+        assert_none(codec.to_json([codec.to_dict(noted) for noted in found]))
+        owner = Client(log.viewer(authorize=lambda _: Principal("ana", role="owner", tenants=ALL)))
+        assert_none(owner.get("/?kind=audit&range=all").content, owner.get("/audit").content)
+    assert_none(*(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()))
 
 
-def test_warnings(caplog: pytest.LogCaptureFixture) -> None:
-    """A line of the log of the logger, and the entry that stands in, when masking fails."""
+# --- when something fails -------------------------------------------------------------------------------
 
-    class Broken:
-        def prepare(self) -> None: ...
 
-        def redact(self, entry: Entry, max_body: int) -> Entry:
-            raise ValueError(str(entry))
+class Broken(Unmasked):
+    """A Redactor that fails, and says of what."""
 
-    with caplog.at_level(logging.DEBUG), closing(IntegrationLogger("memory:", ship=None)) as made:
-        made.recorder.redactor = Broken()
-        for canary in RECORDED[::9]:
-            made.recorder.record(Ready(canary.entry()))
-        while made._shipper.ship():
+    def redact(self, entry: Entry, max_body: int) -> Entry:
+        raise ValueError(str(entry))
+
+
+def test_masking_fails(tmp_path: Path) -> None:
+    """The entry that stands in, the line of the log, and health say nothing of what could not be masked."""
+    with made(f"sqlite:///{tmp_path}/log.db", tmp_path, of_each_secret(), Broken()) as site:
+        assert site.log.health().redaction_failed >= len(site.sent)
+        assert any("recording an entry failed" in record.getMessage() for record in site.said)
+        assert_none(*ways.sqlite(site), *ways.spool(site), *ways.logs(site), *ways.health(site), *ways.api(site))
+
+
+def test_the_store_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a store says of entries that it cannot take goes to no line of a log, and they are set aside masked."""
+    with made(f"sqlite:///{tmp_path}/log.db", tmp_path, ()) as site:
+        write, refused = site.log.store.write, PACKED[::40]
+
+        def refuse(entries: Iterable[Entry], **more: Any) -> None:
+            listed = [*entries]
+            if any(entry.id in site.sent for entry in listed):
+                raise ValueError(str(listed))
+            write(listed, **more)
+
+        monkeypatch.setattr(site.log.store, "write", refuse)
+        for packed in PACKED[::20]:
+            site.log.recorder.record(capture := Ready(packed.entry("outbound")))
+            if packed in refused:
+                site.sent[capture.entry.id] = packed
+        while site.log._shipper.ship():
             pass
-        found = [*made.store.stream(Query(scope=EVERYTHING, order="asc"))]
-    assert caplog.records
-    assert_none(caplog.text + "".join(record.getMessage() for record in caplog.records), "log")
-    assert_none(repr(found), "entries")
+        assert site.log.health().rejected == len(refused)
+        assert_none(*ways.sqlite(site), *ways.spool(site), *ways.logs(site), *ways.health(site), *ways.api(site))
