@@ -74,6 +74,8 @@ class Capture:
     phase: str | None
     errors: list[str] | None
     traceback: str | None
+    answered_for: BaseException | None
+    """What a framework is about to answer with an error of the server."""
     first_byte: float | None
     duration: float | None
     request_headers: RawHeaders | None
@@ -93,7 +95,7 @@ class Capture:
         self.transaction_id = self.parent_id = self.trace_id = self.operation = None
         self.method = self.url = self.host = self.route = self.http_version = self.client_ip = None
         self.status = self.status_code = self.error_type = self.phase = self.errors = self.traceback = None
-        self.first_byte = self.duration = None
+        self.answered_for = self.first_byte = self.duration = None
         self.request_headers = self.response_headers = self.request_body = self.response_body = None
         self.started = perf_counter()
 

@@ -7,12 +7,17 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.conf import settings
+from django.core.wsgi import get_wsgi_application
+from django.test import override_settings
+from django.urls import path
 from flask import Flask, Response, abort, current_app, request, send_file, stream_with_context
 from flask.typing import ResponseReturnValue
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import Client
 
 from integration_logger.testing import RecordingLogger
+from tests.adapters.conftest import Recording
 
 
 def order(number: int) -> ResponseReturnValue:
@@ -122,6 +127,58 @@ def test_a_part_of_several(log: RecordingLogger) -> None:
     assert Client(app).get("/shop/orders/7").status_code == 200
     (entry,) = log.entries
     assert (entry.url, entry.route) == ("http://localhost/shop/orders/7", "/orders/<int:number>")
+
+
+@pytest.mark.parametrize("handled", [False, True], ids=["its page", "the host's page"])
+def test_an_exception_that_flask_answers_is_in_the_entry(
+    log: RecordingLogger, recorded: Recording, handled: bool
+) -> None:
+    """With its text and traceback, beside the page that the client got, for each of the loggers around."""
+    other = recorded()
+    app = make(log)
+    app.wsgi_app = other.wsgi(app.wsgi_app)  # type: ignore[method-assign]
+    if handled:
+        app.register_error_handler(500, lambda error: ("sorry", 500))
+    client = app.test_client()
+    page = client.get("/broken").data
+    client.get("/orders/7")
+    for entries in (log.entries, other.entries):
+        entry, after = entries
+        assert (entry.error_type, entry.phase, entry.errors) == ("exception", "wait", ("ValueError: broken",))
+        assert 'raise ValueError("broken")' in (entry.traceback or "")
+        assert entry.response is not None
+        assert entry.response.body == page
+        assert (after.status, after.errors, after.traceback) == ("completed", (), None)
+
+
+def test_what_the_host_makes_of_an_exception_counts(log: RecordingLogger) -> None:
+    """Where a handler answers for it, the call ends as that says."""
+    app = make(log)
+    app.register_error_handler(ValueError, lambda error: ("sorry", 409))
+    app.register_error_handler(500, lambda error: ("all is well", 200))
+    app.add_url_rule("/worse", view_func=lambda: {}["nothing"])
+    for target in ("/broken", "/worse"):
+        app.test_client().get(target)
+    assert [(entry.status_code, entry.status, entry.errors) for entry in log.entries] == [
+        (409, "failed", ()), (200, "completed", ()),
+    ]  # fmt: skip
+
+
+def test_an_exception_that_django_answers_is_in_the_entry(log: RecordingLogger) -> None:
+    """As Flask's; a page that is not found is no exception."""
+    if not settings.configured:
+        settings.configure(SECRET_KEY="of the shop", ROOT_URLCONF=(), ALLOWED_HOSTS=["*"])
+
+    def view(request: Any) -> Any:
+        raise LookupError("no such order")
+
+    with override_settings(ROOT_URLCONF=(path("broken", view),), ALLOWED_HOSTS=["*"], LOGGING_CONFIG=None):
+        client = Client(log.wsgi(get_wsgi_application()))
+        assert [client.get(target, buffered=True).status_code for target in ("/broken", "/else")] == [500, 404]
+    broken, missing = log.entries
+    assert (broken.error_type, broken.errors) == ("exception", ("LookupError: no such order",))
+    assert 'raise LookupError("no such order")' in (broken.traceback or "")
+    assert (missing.error_type, missing.errors) == ("http_4xx", ())
 
 
 def test_an_exception_that_is_to_reach_the_server(log: RecordingLogger) -> None:

@@ -13,7 +13,7 @@ from threading import Lock, Thread
 from typing import Any
 from urllib.parse import parse_qsl
 
-from flask import Blueprint, Flask, Response, abort, current_app, got_request_exception, request
+from flask import Blueprint, Flask, Response, abort, current_app, request
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
 from integration_logger import HEALTH_CHECKS, IntegrationLogger
@@ -57,7 +57,6 @@ def warehouse(log: IntegrationLogger) -> Flask:
     app.extensions["stock"] = Stock()
     app.register_blueprint(routes)
     app.logger.addFilter(_is_news)
-    got_request_exception.connect(note, app)
     app.wsgi_app = log.wsgi(app.wsgi_app, labels=labels, exclude=HEALTH_CHECKS)  # type: ignore[method-assign]
     return app
 
@@ -77,11 +76,6 @@ def current() -> Capture | Detached:
     """Return the entry in the making, to label it."""
     log: IntegrationLogger = current_app.extensions["log"]
     return log.current()
-
-
-def note(app: Flask, exception: Exception, **_: object) -> None:
-    """Keep in the entry what Flask answers with 500."""
-    current().error(f"{type(exception).__name__}: {exception}")
 
 
 def _is_news(record: logging.LogRecord) -> bool:
