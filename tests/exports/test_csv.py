@@ -168,6 +168,13 @@ def test_what_takes_the_detail_can_be_had_as_columns() -> None:
     assert not any(column.detail for name in ("standard", "all", "rook") for column in read_columns(name))
 
 
+def test_columns_are_bounded() -> None:
+    """A file of thousands of columns would keep the application busy for one reader."""
+    assert len(read_columns(",".join(f"label.{number}" for number in range(200)))) == 200
+    with pytest.raises(QueryError, match="at most 200"):
+        read_columns(",".join(f"label.{number}" for number in range(201)))
+
+
 @pytest.mark.parametrize("name", ["colour", "request", "request.colour", "run.colour", "label.", "", "id,,kind"])
 def test_an_unknown_column_is_refused_by_name(name: str) -> None:
     """One clear error, and no file with a column less."""

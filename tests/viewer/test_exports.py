@@ -87,10 +87,11 @@ def test_is_a_file_that_nothing_keeps_or_runs(store: MemoryStore, api: Client, f
     [
         ("export.csv?columns=colour", "columns"), ("export.csv?bom=1", "bom"), ("export.csv?last_line=1", "last_line"),
         ("export.csv?colour=red", "colour"), ("export.har?columns=id", "columns"), ("export.ndjson?bom=true", "bom"),
+        ("export.csv?columns=id&columns=seq", "columns"), ("export.csv?bom=true&bom=true", "bom"),
         ("export.csv?limit=5", "limit"), ("export.csv?cursor=-1", "cursor"), ("export.har?kind=x", "kind"),
         (f"entries/{new_id()}/export.csv?kind=run", "kind"),
     ],
-    ids=range(10),
+    ids=range(12),
 )  # fmt: skip
 def test_names_the_parameter_that_is_wrong(api: Client, path: str, field: str) -> None:
     """Before anything is sent, and without a file."""

@@ -40,6 +40,8 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
     """It takes the permission ``detail``."""
 
 
+MAX_COLUMNS: Final = 200
+"""Of one file: each costs as much for every entry."""
 PRESETS: Final[dict[str, tuple[str, ...]]] = {
     "standard": (
         "seq", "started_at", "kind", "method", "url", "status_code", "outcome", "duration", "error_type", "errors",
@@ -55,8 +57,10 @@ def read_columns(text: str) -> list[Column]:
     """Return the columns that a word or names, divided by commas, stand for; raise ``QueryError`` for any other."""
     if text == "rook":
         return [*ROOK]
-    names = PRESETS.get(text) or [name.strip() for name in text.split(",")]
-    return [_column(name) for name in dict.fromkeys(names)]
+    names = [*dict.fromkeys(PRESETS.get(text) or [name.strip() for name in text.split(",")])]
+    if len(names) > MAX_COLUMNS:
+        raise QueryError("columns", f"takes at most {MAX_COLUMNS} names")
+    return [_column(name) for name in names]
 
 
 def _column(name: str) -> Column:

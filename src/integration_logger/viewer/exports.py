@@ -79,7 +79,10 @@ def _read(request: Request, principal: Principal) -> tuple[Format, Pairs]:
     detail = principal.sees_detail if principal.may("detail") else False
     if suffix != "csv":
         return (NDJSON if suffix == "ndjson" else HAR)(detail=detail), pairs
-    own = {name: value for name, value in pairs if name in _OF_CSV}
+    own = dict(pair for pair in pairs if pair[0] in _OF_CSV)
+    for name in own:
+        if sum(pair[0] == name for pair in pairs) > 1:
+            raise QueryError(name, "may be given once")
     columns = read_columns(own.get("columns") or "standard")
     if not detail and (withheld := [column.title for column in columns if column.detail]):
         raise HTTPException(403, f"The column {withheld[0]} needs the permission 'detail'.")

@@ -58,7 +58,7 @@ OF_CSV: Final = (
     _one(
         "columns",
         text(10_000),
-        "Of CSV: `standard` (the default), `all`, `rook`, or names of columns, divided by commas.",
+        "Of CSV: `standard` (the default), `all`, `rook`, or at most 200 names of columns, divided by commas.",
     ),
     _one("bom", _TRUTH, "Of CSV: begin with a mark by which Excel knows UTF-8. `false` by default."),
     _one("last_line", _TRUTH, "Of CSV: end with a line `# complete: … entries`. `false` by default."),
