@@ -113,6 +113,42 @@ def test_goes_on_after_a_kill(url: str, tmp_path: Path) -> None:
     assert path.read_text() == run("export", url).stdout
 
 
+@pytest.mark.usefixtures("stored", "small_batches")
+def test_nobody_else_reads_along(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that somebody put where the export is to be written is not written to, nor what a link leads to."""
+    trap, elsewhere = tmp_path / "log.csv.part", tmp_path / "elsewhere"
+    elsewhere.touch(0o666)
+    trap.symlink_to(elsewhere)
+    with monkeypatch.context() as patched:
+        patched.setattr(streaming, "columns", failing(streaming.columns))
+        run("export", url, "-o", str(tmp_path / "log.csv"))
+    assert elsewhere.read_bytes() == b""
+    for path in (trap, tmp_path / "log.csv.resume"):
+        assert path.lstat().st_mode & 0o177777 == 0o100600
+    trap.rename(elsewhere)
+    trap.symlink_to(elsewhere)
+    before = elsewhere.read_bytes()
+    assert run("export", url, "-o", str(tmp_path / "log.csv"), "--resume").exit_code == 1
+    trap.unlink()
+    elsewhere.rename(trap)
+    monkeypatch.setattr(os, "geteuid", lambda: 4711)
+    assert "belongs to somebody else" in run("export", url, "-o", str(tmp_path / "log.csv"), "--resume").stderr
+    assert trap.read_bytes() == before
+
+
+@pytest.mark.usefixtures("stored", "small_batches")
+def test_says_that_the_log_was_begun_anew(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two logs are not put together into one file."""
+    path = str(tmp_path / "copy.csv")
+    with monkeypatch.context() as patched:
+        patched.setattr(streaming, "columns", failing(streaming.columns))
+        run("export", url, "-o", path)
+    for file in tmp_path.glob("log.db*"):
+        file.unlink()
+    write(url, make_entry())
+    assert "begun anew" in run("export", url, "-o", path, "--resume").stderr
+
+
 @pytest.mark.usefixtures("stored")
 def test_says_why_it_does_not_go_on(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing to go on with, other options, a file that is too short, a format of one piece, no file at all."""

@@ -81,6 +81,8 @@ def _to_file(store: Store, asked: Asked, output: Path, *, resume: bool) -> int:
     part, beside = _beside(output, "part"), _beside(output, "resume")
     format = _format(asked)
     place = _read_place(beside, part, asked) if resume else _begun(asked)
+    if (place.seq or 0) > store.info().newest_seq:
+        raise IntegrationLoggerError("--resume: the log was begun anew meanwhile; begin anew")
     query = msgspec.structs.replace(Query.parse(place.filters, EVERYTHING), order=asked.order, cursor=place.seq)
     with _opened(part, place.bytes) as file, _telling_how_to_go_on(place):
         chunks = export(format, store, query, entries=place.entries if place.bytes else None)
@@ -102,8 +104,16 @@ def _beside(output: Path, ending: str) -> Path:
 
 @contextmanager
 def _opened(part: Path, length: int) -> Iterator[BinaryIO]:
-    """Open a file that only its owner may read, cut to so many bytes."""
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
+    """Open a file that only its owner may read, cut to so many bytes.
+
+    In a folder that others may write to, they may have put a file of theirs there beforehand: that is not written to.
+    """
+    if not length:
+        part.unlink(missing_ok=True)
+    new = os.O_CREAT | os.O_EXCL if not length else os.O_NOFOLLOW
+    with os.fdopen(os.open(part, os.O_WRONLY | new, 0o600), "wb") as file:
+        if os.fstat(file.fileno()).st_uid != os.geteuid():
+            raise IntegrationLoggerError(f"--resume: {part} belongs to somebody else; begin anew")
         file.truncate(length)
         file.seek(length)
         yield file
@@ -134,6 +144,8 @@ def _read_place(beside: Path, part: Path, asked: Asked) -> Place:
 
 def _keep(place: Place, beside: Path) -> None:
     new = _beside(beside, "new")
+    new.unlink(missing_ok=True)
+    new.touch(0o600, exist_ok=False)  # filters may name people
     new.write_bytes(msgspec.json.encode(place))
     new.replace(beside)
 
