@@ -10,6 +10,7 @@ import threading
 import time
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import httpx
@@ -25,6 +26,7 @@ from integration_logger.query import EVERYTHING, Query
 from integration_logger.stores.columns import column
 from integration_logger.stores.memory import MemoryStore
 from integration_logger.testing import RecordingLogger, recording
+from integration_logger.viewer import Viewer, limits
 from tests.deadlines import eventually
 from tests.viewer.server import Client, new_entry, serving, viewer
 
@@ -342,6 +344,33 @@ def test_a_broken_export_is_known_as_one(format: str, coding: str) -> None:
     else:
         log = json.loads(text)["log"]
         assert (log["_complete"], log["_entries"], len(log["entries"])) == (False, 100, 100)
+
+
+def test_so_many_exports_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of one reader, and of all together, there are bounds: each takes memory for as long as its reader is slow."""
+    monkeypatch.setattr(limits, "EXPORTS", 2)
+    monkeypatch.setattr(limits, "ALL_EXPORTS", 3)
+    app = Viewer(Endless(), authorize=lambda r: Principal(r.headers["x-name"], role="owner", tenants=ALL))
+    with serving(app) as address, httpx.Client(base_url=address) as client, ExitStack() as streams:
+
+        def begun(name: str) -> httpx.Response:
+            request = client.build_request("GET", "/api/export.ndjson", headers={"x-name": name})
+            response = client.send(request, stream=True)
+            streams.callback(response.close)
+            if response.status_code == 200:
+                pieces.append(response.iter_raw())
+                next(pieces[-1])
+            return response
+
+        pieces: list[Iterator[bytes]] = []
+        mine = begun("ana"), begun("ana")
+        refused = begun("ana")
+        refused.read()
+        assert (refused.status_code, refused.json()["error"]["code"]) == (429, "too_many_requests")
+        assert int(refused.headers["retry-after"]) > 0
+        assert [begun(name).status_code for name in ("bo", "cy")] == [200, 429]
+        mine[0].close()
+        eventually(lambda: begun("ana").status_code == 200)
 
 
 def test_a_server_that_ends_is_not_held_up() -> None:

@@ -151,7 +151,7 @@ class Viewer:
         return self._render.problem(request, 503, "store_unavailable")
 
     async def _refused(self, request: Request, error: HTTPException) -> Response:
-        codes = {403: "forbidden", 404: "not_found", 405: "method_not_allowed"}
+        codes = {403: "forbidden", 404: "not_found", 405: "method_not_allowed", 429: "too_many_requests"}
         said = None if error.detail == HTTPStatus(error.status_code).phrase else error.detail
         response = self._render.problem(request, error.status_code, codes.get(error.status_code, "refused"), said)
         response.headers.update(error.headers or {})

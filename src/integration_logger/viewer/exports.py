@@ -18,6 +18,7 @@ from integration_logger.stores.base import Store
 from integration_logger.viewer.access import Principal
 from integration_logger.viewer.audit import Audit
 from integration_logger.viewer.download import Download
+from integration_logger.viewer.limits import Running, who
 from integration_logger.viewer.params import Pairs
 
 _OF_CSV: Final = ("columns", "bom", "last_line")
@@ -29,20 +30,24 @@ class Exports:
     def __init__(self, store: Store, audit: Audit) -> None:
         self._store = store
         self._audit = audit
+        self._running = Running()
 
     def matches(self, request: Request, principal: Principal) -> Response:
         """All that the filters find, as a file."""
         format, filters = _read(request, principal)
         if any(name == "limit" for name, _ in filters):
             raise QueryError("limit", "is not taken here: an export has all that the filters find")
-        query = Query.parse(filters, principal.scope)
-
+        query, reader = Query.parse(filters, principal.scope), who(principal)
+        if self._running.is_full(reader):
+            raise HTTPException(429, "Too many exports are running; wait until one has ended.", {"retry-after": "10"})
         name = f"integration-log-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}.{format.suffix}"
 
         def begun() -> None:
+            self._running.begin(reader)
             self._audit.note("export", request, principal, file=name)
 
         def ended(entries: int, complete: bool) -> None:
+            self._running.end(reader)
             whole = "true" if complete else "false"
             self._audit.note("exported", request, principal, file=name, entries=str(entries), complete=whole)
 

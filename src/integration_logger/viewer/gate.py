@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable
 from math import ceil, inf
 from typing import cast
 
@@ -17,7 +17,7 @@ from integration_logger.stores.base import Store
 from integration_logger.viewer import limits
 from integration_logger.viewer.access import Authorize, EnabledFor, Principal, ask, identify
 from integration_logger.viewer.csrf import FIELD, HEADER, Tokens, is_of_this_site, is_part_of_other_page, needs_token
-from integration_logger.viewer.limits import WORDS
+from integration_logger.viewer.limits import WORDS, who
 from integration_logger.viewer.render import Renderer
 from integration_logger.viewer.routes import Route
 from integration_logger.viewer.submitted import read_submitted, submitted
@@ -99,7 +99,7 @@ class Gate:
 
     def _too_much(self, request: Request, route: Route, principal: Principal) -> Response | None:
         cost = route.costs + (WORDS if request.query_params.get("q") else 0)
-        if not cost or not (wait := self._limits.take(_who(principal), cost)):
+        if not cost or not (wait := self._limits.take(who(principal), cost)):
             return None
         response = self._render.problem(request, 429, "too_many_requests")
         response.headers["retry-after"] = str(ceil(wait))
@@ -137,7 +137,3 @@ def _refuse_beyond(route: Route, principal: Principal) -> None:
         raise HTTPException(403, f"This needs the permission {route.needs!r}.")
     if principal.limited and not route.limited:
         raise HTTPException(403, "This is not for readers who see some tenants or applications only.")
-
-
-def _who(principal: Principal) -> Hashable:
-    return principal.name, principal.role, principal.tenants, principal.applications

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Hashable
 from typing import Final
+
+from integration_logger.viewer.access import Principal
 
 TOKENS: Final = 60.0
 """That a bucket holds: what a reader may ask for in a row."""
@@ -17,6 +20,10 @@ FIGURES: Final = 1.0
 """For counting what matches."""
 CHANGE: Final = 10.0
 """For what reads or changes much: exports, erasing, purging."""
+EXPORTS: Final = 8
+"""Files that are sent to one reader at once; each takes some memory for as long as its reader likes."""
+ALL_EXPORTS: Final = 40
+"""The same for all readers."""
 READERS: Final = 10_000
 """Buckets that are kept; a reader who is forgotten begins with a full one."""
 
@@ -40,3 +47,32 @@ class Allowance:
             if len(self._left) > READERS:
                 del self._left[next(iter(self._left))]
         return wait
+
+
+class Running:
+    """Files that are being sent, each process for itself."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._of: Counter[Hashable] = Counter()
+
+    def is_full(self, reader: Hashable) -> bool:
+        """Tell whether the reader, or all of them together, have as many as there may be."""
+        with self._lock:
+            return self._of[reader] >= EXPORTS or self._of.total() >= ALL_EXPORTS
+
+    def begin(self, reader: Hashable) -> None:
+        """Count one more."""
+        with self._lock:
+            self._of[reader] += 1
+
+    def end(self, reader: Hashable) -> None:
+        """Count one less."""
+        with self._lock:
+            self._of[reader] -= 1
+            self._of += Counter()  # forgets who has none
+
+
+def who(principal: Principal) -> Hashable:
+    """Return by what a reader is known here."""
+    return principal.name, principal.role, principal.tenants, principal.applications
