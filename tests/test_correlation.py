@@ -7,6 +7,7 @@ import contextvars
 import os
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import anyio
@@ -216,6 +217,21 @@ def test_the_trace_of_opentelemetry_comes_first(log: RecordingLogger) -> None:
         Server(headers=[TRACEPARENT]).run(log.asgi(answer()))
     wanted = f"{span.get_span_context().trace_id:032x}"
     assert {entry.trace_id for entry in log.entries} == {wanted}
+
+
+@pytest.mark.parametrize("fails", [False, True], ids=["answered", "failed"])
+def test_a_span_that_begins_further_inside_names_the_trace(fails: bool, log: RecordingLogger) -> None:
+    """OpenTelemetry sits in front of the network itself: what it sends along is what the entry has."""
+
+    def take(request: Any) -> Any:
+        request.headers["traceparent"] = TRACEPARENT[1].decode()
+        if fails:
+            raise httpx.ConnectError("no such host")
+        return httpx.Response(200)
+
+    with log.httpx(httpx.Client(transport=httpx.MockTransport(take))) as client, suppress(httpx.ConnectError):
+        client.get("http://a.example/")
+    assert [entry.trace_id for entry in log.entries] == [TRACE]
 
 
 ZERO = b"00-" + b"0" * 32 + b"-00f067aa0ba902b7-01"

@@ -104,6 +104,7 @@ HOSTILE: dict[str, dict[str, Any]] = {
     "a header of 64 KB": {"headers": [(b"x-long", b"c" * 65_536)]},
     "a thousand headers": {"headers": [(b"x-%d" % n, b"v") for n in range(1000)]},
     "a long content type": {"headers": [(b"content-type", b"text/plain; x=" + b"d" * 65_536)], "body": b"hi"},
+    "a length of 5,000 digits": {"headers": [(b"content-length", b"9" * 5000)]},
     "NUL in the path": {"path": "/a\0b", "raw_path": b"/a\0b"},
     "NUL without a raw path": {"path": "/a\0b", "raw_path": None},
     "NUL in a header": {"headers": [(b"x-nul", b"a\0b")]},

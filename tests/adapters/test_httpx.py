@@ -121,7 +121,9 @@ def _once(data: bytes) -> Any:
 
 
 @every_library
-@pytest.mark.parametrize(("method", "status"), [("HEAD", 200), ("GET", 204), ("GET", 304), ("DELETE", 200)])
+@pytest.mark.parametrize(
+    ("method", "status"), [("HEAD", 200), ("GET", 101), ("GET", 204), ("GET", 304), ("DELETE", 200)]
+)
 def test_answers_without_a_body(library: Library, method: str, status: int, log: RecordingLogger) -> None:
     """What has no body is no body left out."""
     transport = answering(library, status=status, headers={"content-length": "0" if method != "HEAD" else "12"})

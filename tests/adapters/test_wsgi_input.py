@@ -185,6 +185,31 @@ def test_scenario_15_nothing_is_read_beyond_what_the_app_asks_for(log: Recording
     assert (request.body, request.truncated) == (LINES, False)
 
 
+@pytest.mark.parametrize("length", ["9" * 5000, "-1", "1e3", " ", "\N{SUPERSCRIPT TWO}"])
+def test_a_length_that_is_none_keeps_no_call_out_of_the_log(log: RecordingLogger, length: str) -> None:
+    """Whatever a client announces, its call is recorded."""
+    got: list[bytes] = []
+    call = Gateway("POST", headers=[TEXT], body=LINES, CONTENT_LENGTH=length)
+    call.run(log.wsgi(reading(WAYS["read()"], got)))
+    assert got == [LINES]
+    (entry,) = log.entries
+    assert entry.request is not None
+    assert (entry.status_code, entry.request.body) == (200, LINES)
+
+
+@pytest.mark.parametrize("length", ["9" * 5000, "x", ""])
+def test_an_answer_with_a_length_that_is_none_is_recorded(log: RecordingLogger, length: str) -> None:
+    """It is the server's to refuse."""
+
+    def app(environ: Any, start_response: Any) -> Iterable[bytes]:
+        start_response("200 OK", [TEXT, ("Content-Length", length)])
+        return [b"hello"]
+
+    assert Gateway().run(log.wsgi(app)).body == b"hello"
+    (entry,) = log.entries
+    assert (entry.status_code, entry.response and entry.response.body) == (200, b"hello")
+
+
 def test_what_the_stream_has_besides_is_within_reach(log: RecordingLogger) -> None:
     """Other attributes of the server's stream are the ones of that stream, and those that it has not are missing."""
 

@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 MAX_CONTENT_TYPE: Final = 255
 """Bytes looked at of a Content-Type; what is known of each is remembered."""
 
+MAX_DIGITS: Final = 18
+"""Of a Content-Length: Python refuses to read very long ones, and a stranger shall not keep a call out of the log."""
+
+
+def announced(length: bytes | None) -> int:
+    """Return what a Content-Length says; -1 where there is none, or none that could be."""
+    return int(length) if length is not None and len(length) <= MAX_DIGITS and length.isdigit() else -1
+
 
 def report(recorder: Recorder, error: Exception) -> None:
     """Count a failure of logging, whatever else fails."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
 from integration_logger.adapters import httpx_errors
-from integration_logger.adapters.adapter import report
+from integration_logger.adapters.adapter import announced, report
 from integration_logger.adapters.httpx_streams import RequestStream, request_stream, response_stream
 from integration_logger.bodies import Body
 from integration_logger.capture import OPENTELEMETRY, Capture, Transaction, own, trace_id, transaction_here
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 KEY: Final = "integration_logger"
 """Where the marks of all loggers lie in a request's extensions, which redirects and round trips for auth take along."""
 
-_NO_BODY_STATUS: Final = frozenset((204, 304))
+_NO_BODY_STATUS: Final = frozenset((101, 204, 304))
 
 
 class Mark:
@@ -215,7 +215,7 @@ class OutboundCall:
         self.mark.over = status < 300 or (status < 400 and header(b"location") is None)
         length = header(b"content-length")
         if status not in _NO_BODY_STATUS and capture.method != "HEAD":
-            self.remaining = int(length) if length is not None and length.isdigit() else -1
+            self.remaining = announced(length)
         else:
             self.remaining = 0
         if response.is_closed:
@@ -281,8 +281,10 @@ class OutboundCall:
             self._end(self._fail, error, "wait" if body is None or body.ended or not body.size else "send")
 
     def _put_back(self) -> None:
-        """Undo what this attempt has put into the request."""
+        """Undo what this attempt has put into the request, and see what those further inside have."""
         self.mark.call = self.around
+        if self.capture.trace_id is None and OPENTELEMETRY in sys.modules:  # its span began after this attempt
+            self.capture.trace_id = trace_id(self.request.headers.get("traceparent", "").encode())
         if issubclass(type(self.stream), RequestStream) and self.request.stream is self.stream:
             self.request.stream = self.stream.__wrapped__
 

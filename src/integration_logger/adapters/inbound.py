@@ -8,7 +8,7 @@ from time import perf_counter
 from typing import Any, Final
 from urllib.parse import quote
 
-from integration_logger.adapters.adapter import Adapter, report
+from integration_logger.adapters.adapter import Adapter, announced, report
 from integration_logger.bodies import Body
 from integration_logger.capture import OPENTELEMETRY, Capture, own, trace_id
 from integration_logger.context import current
@@ -119,7 +119,7 @@ class InboundCall:
             self.handled = handling
             if not self.disconnected:
                 capture.fail("exception", handling, phase="wait")
-        self.remaining = int(length) if length is not None and length.isdigit() else -1
+        self.remaining = announced(length)
         if status in _NO_BODY_STATUS or capture.method == "HEAD":
             body.omitted = None
             return True

@@ -8,7 +8,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from integration_logger.adapters import wsgi_environ
-from integration_logger.adapters.adapter import report
+from integration_logger.adapters.adapter import announced, report
 from integration_logger.adapters.inbound import InboundCall
 from integration_logger.adapters.wsgi_environ import Environ
 from integration_logger.adapters.wsgi_input import Input
@@ -50,8 +50,7 @@ class Call(InboundCall):
         )
         capture = self.capture
         capture.host, capture.url = wsgi_environ.address(environ, header(b"host"))
-        length = header(b"content-length") or b""
-        self.length = int(length) if length.isdigit() else -1
+        self.length = announced(header(b"content-length"))
         environ["wsgi.input"] = self.input = Input(environ["wsgi.input"], self.received)
         self.wrap_inner: Any = environ.get(FILE_WRAPPER)
         if self.wrap_inner is not None and not isinstance(self.wrap_inner, type):

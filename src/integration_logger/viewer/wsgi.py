@@ -24,6 +24,8 @@ Environ = dict[str, Any]
 
 CHUNK: Final = 64 * 1024
 """Bytes of a request that are read at once."""
+LONGEST_LENGTH: Final = 18
+"""Digits of a Content-Length; Python refuses to read very long ones."""
 _BARE: Final = ("CONTENT_TYPE", "CONTENT_LENGTH")
 _logger = logging.getLogger("integration_logger")
 
@@ -162,7 +164,7 @@ def _tell(outcome: asyncio.Future[Any], found: object) -> None:
 def _length(environ: Environ) -> int:
     """Return how many bytes of the request may be read: up to its end, where the server says where that is."""
     length = environ.get("CONTENT_LENGTH") or ""
-    if length.isascii() and length.isdigit():
+    if length.isascii() and length.isdigit() and len(length) <= LONGEST_LENGTH:
         return int(length)
     return CHUNK**2 if environ.get("wsgi.input_terminated") else 0
 
