@@ -93,12 +93,13 @@ def test_it_is_the_same_as_under_asgi(store: MemoryStore) -> None:
 @pytest.mark.parametrize(
     "environ",
     [
-        {"CONTENT_LENGTH": "x"}, {"CONTENT_LENGTH": ""}, {"CONTENT_LENGTH": "9" * 5000}, {"REMOTE_ADDR": "", "REMOTE_PORT": "x"}, {"SERVER_PORT": "80"},
+        {"CONTENT_LENGTH": "x"}, {"CONTENT_LENGTH": ""}, {"CONTENT_LENGTH": "9" * 5000},
+        {"REMOTE_ADDR": "", "REMOTE_PORT": "x"}, {"SERVER_PORT": "80"},
         {"QUERY_STRING": "q=\xff\u1234"}, {"HTTP_COOKIE": "\u1234"}, {"PATH_INFO": "/\xff\xfe"},
         {"PATH_INFO": "", "SCRIPT_NAME": ""}, {"HTTP_LAST_EVENT_ID": "x", "PATH_INFO": "/api/stream"},
         {"SERVER_PROTOCOL": ""}, {"HTTP_HOST": "\x00"}, {"PATH_INFO": "/" + "a" * 100_000},
     ],
-    ids=str,
+    ids=lambda environ: str(environ)[:50],
 )  # fmt: skip
 def test_whatever_a_server_gives_there_is_an_answer(store: MemoryStore, environ: dict[str, Any]) -> None:
     """A malformed environ raises nothing in the host."""
