@@ -203,8 +203,9 @@ def on_terminal(*args: str) -> str:
         (("--columns", "colour"), "no column 'colour'"), (("--format", "har", "--bom"), "for CSV"),
         (("--format", "ndjson", "--columns", "id"), "for CSV"), (("-q", "limit:x status:teapot"), "takes a code"),
         (("--since", "soon"), "since"), (("--format", "xml"), "xml"),
+        (("-o", "log.csv.gz"), "does not tell the format"), (("-o", "log"), "does not tell the format"),
     ],
-    ids=range(6),
+    ids=range(8),
 )  # fmt: skip
 def test_bad_options_are_one_clear_error(url: str, tmp_path: Path, options: tuple[str, ...], says: str) -> None:
     """And leave no file behind."""

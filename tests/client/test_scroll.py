@@ -319,7 +319,8 @@ def test_a_damaged_place_is_not_taken_for_the_beginning(tmp_path: Path, text: st
     "options",
     [
         {"url": "log.example/logs"}, {"url": "ftp://log.example"}, {"url": "http://log.example?x=1"},
-        {"filters": {"cursor": "1"}}, {"filters": {"order": "desc"}}, {"wait": 0}, {"wait": 5, "max_wait": 1},
+        {"filters": {"cursor": "1"}}, {"filters": {"order": "desc"}}, {"filters": {"status_code": 500}},
+        {"filters": {"status_code": [500]}}, {"filters": {"since": None}}, {"wait": 0}, {"wait": 5, "max_wait": 1},
         {"attempts": 0}, {"start": -1}, {"start": "1"},
     ],
     ids=str,

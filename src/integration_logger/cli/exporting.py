@@ -54,8 +54,13 @@ def run(asked: Asked, output: Path | None, *, resume: bool) -> int:
 
 def format_of(given: str | None, output: Path | None) -> str:
     """Return the format that is asked for, or that the name of the file says."""
-    suffix = output.suffix.removeprefix(".") if output else ""
-    return given or (suffix if suffix in SUFFIXES else _DEFAULT)
+    if given or output is None:
+        return given or _DEFAULT
+    suffix = output.suffix.removeprefix(".").lower()
+    if suffix not in SUFFIXES:
+        endings = ", ".join(f".{name}" for name in SUFFIXES)
+        raise click.UsageError(f"{output.name!r} does not tell the format: give --format, or a name with {endings}")
+    return suffix
 
 
 def _format(asked: Asked) -> Format:

@@ -56,6 +56,9 @@ class Asking:
             raise ConfigurationError("scroll: the URL is where the log browser is mounted, as https://example.com/logs")
         if own := {"cursor", "order", "limit"} & {*filters}:
             raise ConfigurationError(f"scroll: {', '.join(sorted(own))} is set by scroll itself")
+        for name, values in filters.items():
+            if not isinstance(values, str) and not _are_texts(values):
+                raise ConfigurationError(f"scroll: the filter {name} takes a text or a list of texts, not {values!r}")
         self._url = f"{url.rstrip('/')}/api/entries"
         self._shown = f"{parts.hostname}{parts.path.rstrip('/')}/api/entries"
         self._headers = {"accept": "application/json", **headers}
@@ -108,6 +111,10 @@ class Asking:
         except (msgspec.DecodeError, LookupError, TypeError):
             said = ""
         return f"{self._shown} answered {response.status_code}{said}"
+
+
+def _are_texts(values: object) -> bool:
+    return isinstance(values, list | tuple | set | frozenset) and all(isinstance(value, str) for value in values)
 
 
 _ELSEWHERE: Final = "; is this where the log browser is mounted, and are the headers those of somebody who may read it?"
