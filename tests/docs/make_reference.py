@@ -107,8 +107,17 @@ def _takes(operation: Operation) -> Iterator[str]:
     if shared:
         yield from ("", "It takes all [filters](#filters), too." if own else "It takes all [filters](#filters).")
     if isinstance(operation.sends, Mapping):
-        chosen = " and the [filters](#filters)" if "q" in operation.sends["properties"] else ""
-        yield from ("", f"It is sent an object of JSON or the fields of a form: `dry_run`{chosen}.")
+        yield from (
+            "",
+            f"It is sent an object of JSON or the fields of a form: {_sent(operation.sends['properties'])}.",
+        )
+
+
+def _sent(fields: Iterable[str]) -> str:
+    filters = {parameter.name for parameter in parameters.filters()}
+    if not filters <= {*fields}:
+        return " and ".join(f"`{field}`" for field in fields)
+    return " and ".join([*(f"`{field}`" for field in fields if field not in filters), "the [filters](#filters)"])
 
 
 def _parameters(found: Iterable[Parameter]) -> Iterator[str]:

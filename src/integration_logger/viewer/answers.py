@@ -131,7 +131,7 @@ class Taken(Shape, omit_defaults=True):
 
     dry_run: Annotated[bool, says("Nothing was deleted.")]
     entries: Annotated[int, says("How many went, or would.")]
-    bodies: Annotated[int, says("How many lost their headers and bodies alone.")]
+    bodies: Annotated[int, says("Headers, bodies and variables that went, each entry's counted as one.")]
     excess: Annotated[int, says("Of a purge: those beyond the bounds. For readers without limits.")] = 0
     bytes_before: Annotated[int, says("Size of the store. For readers without limits.")] = 0
     bytes_after: Annotated[int, says("The same, after. For readers without limits.")] = 0
@@ -212,7 +212,10 @@ class Meta(Shape):
     title: Annotated[str, says("Of the pages.")]
     version: Annotated[str, says("Of integration-logger.")]
     principal: Annotated[Reader, says("Who reads: `name`, `role`, `permissions`.")]
-    csrf: Annotated[str | None, says("The token for changes; null where the store cannot be read.")]
+    csrf: Annotated[
+        str | None,
+        says("The token for changes; null for readers who change nothing, and while the store cannot be read."),
+    ]
     filters: Annotated[list[str], says("The names of all filters.")]
     kinds: Annotated[list[Kind], says("What `kind` takes.")]
     statuses: Annotated[list[Status], says("What `status` takes.")]

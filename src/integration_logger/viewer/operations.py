@@ -183,8 +183,8 @@ ABOUT: Final[dict[str, About]] = {
         filtered=True,
     ),
     "/integrations": About(group="Pages", gives=_HTML, takes=given.WHOSE),
-    "/audit": About(group="Pages", text=_UNLIMITED, gives=_HTML),
-    "/erase": About(group="Pages", gives=_HTML),
+    "/audit": About(group="Pages", text=_UNLIMITED, gives=_HTML, takes=[given.WORDS, given.CURSOR]),
+    "/erase": About(group="Pages", gives=_HTML, takes=[given.WORDS], sends=given.CONFIRMED),
     "/health": About(group="Pages", text=_UNLIMITED, gives=_HTML),
 }
 """Every route, in the order of the reference."""
@@ -202,19 +202,20 @@ def operations(routes: Sequence[Route]) -> list[Operation]:
 
 def _described(route: Route, method: str) -> Operation:
     about = ABOUT[route.path]
+    takes, sends = (about.takes, None) if method == "GET" else ((), about.sends)
     in_path = [parameter for parameter in (given.ID, given.FORMAT) if f"{{{parameter.name}}}" in route.path]
-    refuses = {401, 403, 404, 429, 500, 503} | ({400} if about.takes or about.filtered or about.sends else set())
+    refuses = {401, 403, 404, 429, 500, 503} | ({400} if takes or about.filtered or sends else set())
     return Operation(
         path=route.path,
         method=method,
         group=about.group,
         summary=(route.endpoint.__doc__ or "").partition("\n")[0],
         about=about.text,
-        takes=[*in_path, *about.takes, *(given.filters() if about.filtered else ())],
+        takes=[*in_path, *takes, *(given.filters() if about.filtered else ())],
         any_named=given.LABEL_NAME if about.filtered else None,
-        sends=about.sends,
+        sends=sends,
         gives=about.gives,
-        refuses={status: _means(status) for status in sorted(refuses | ({413, 415} if about.sends else set()))},
+        refuses={status: _means(status) for status in sorted(refuses | ({413, 415} if sends else set()))},
         refusal="text/html" if "text/html" in about.gives else _JSON,
         needs=route.needs,
     )

@@ -87,7 +87,7 @@ FINDS: Final[dict[str, str]] = {
     "trace_id": "Everything of one trace.",
 }
 """What each filter is for."""
-_WORDS: Final = _one("q", text(100_000), "The text of the search box.", repeated=True)
+WORDS: Final = _one("q", text(100_000), "The text of the search box.", repeated=True)
 TIMES: Final = (
     _one("since", SINGLE["since"], "Entries that began then or later; without a zone it is UTC."),
     _one("till", SINGLE["till"], "Entries that began before."),
@@ -101,7 +101,7 @@ def filters() -> list[Parameter]:
         value = FIELDS[field_kind(name)].value
         found.append(_one(name, value, FINDS[name], repeated=True))
         found.append(_one(f"not.{name}", value, f"Leaves out what `{name}` would find.", repeated=True))
-    return [*found, _WORDS, *TIMES]
+    return [*found, WORDS, *TIMES]
 
 
 # --- in the body of a request ---------------------------------------------------------------------------
@@ -112,6 +112,8 @@ def _in_body(schema: dict[str, Any]) -> dict[str, Any]:
     return {"anyOf": [schema, {"type": "array", "items": schema, "minItems": 1}]}
 
 
+CONFIRMED: Final[dict[str, Any]] = {"type": "object", "properties": {"q": PLAIN, "confirm": PLAIN}}
+"""What the page that erases is sent."""
 DRY: Final[dict[str, Any]] = {
     "type": "object", "properties": {"dry_run": {"type": "boolean"}}, "additionalProperties": False,
 }  # fmt: skip
