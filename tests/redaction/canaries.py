@@ -233,6 +233,18 @@ BY_NAME: dict[str, Place] = {
     },
     "exception with the repr of a json pair": lambda s: {"errors": (f"cannot read {_pair(s).encode()!r}",)},
     "event stream with a json pair": lambda s: _body(f"data: {_pair(s)}\n\n", "text/event-stream"),
+    "value that FastAPI refuses": lambda s: _body(json.dumps({"detail": [_refusal(s)]})),
+    "value that FastAPI refuses, turned": lambda s: _body(
+        json.dumps({"detail": [dict(reversed([*_refusal(s, s.label, 0).items()]))]})
+    ),
+    "exception with a value that is refused": lambda s: {"errors": (f"RequestValidationError: {[_refusal(s)]!r}",)},
+    "exception of pydantic": lambda s: {
+        "errors": (
+            f"ValidationError: 1 validation error for Login\nbody.{s.label}\n  Too short "
+            f"[type=string_too_short, input_value={s.value!r}, input_type=str]\n    For further information",
+        )
+    },
+    "json patch": lambda s: _body(json.dumps([{"op": "replace", "path": f"/user/{s.label}", "value": s.value}])),
     "pair in variables": lambda s: {"variables": {"fields": [{"name": s.label, "value": s.value}]}},
     "turned pair in variables": lambda s: {"variables": [{"val": [s.value], "n": 1, "key": s.label}]},
     "list of pairs in variables": lambda s: {"variables": {"headers": [("host", "x"), (s.label, s.value)]}},
@@ -296,6 +308,14 @@ def _multipart(disposition: str, content: str) -> dict[str, Any]:
 
 def _pair(secret: Secret) -> str:
     return json.dumps({"id": 7, "name": secret.label, "type": {"a": [1]}, "value": secret.value})
+
+
+def _refusal(secret: Secret, *place: str | int) -> dict[str, Any]:
+    """Return what FastAPI answers of a value that it refuses."""
+    return {
+        "type": "x", "loc": ["body", *(place or (secret.label,))], "msg": "Too short", "input": secret.value,
+        "ctx": {"min_length": 300},
+    }  # fmt: skip
 
 
 def _coded(text: str, *codings: str) -> dict[str, Any]:

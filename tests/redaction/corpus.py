@@ -120,7 +120,8 @@ def _openapi(rng: random.Random) -> dict[str, Any]:
         "paths": {"/orders/{id}": {"get": {"operationId": "getOrder", "parameters": [
             {"name": "id", "in": "path", "required": True, "schema": {"type": "integer", "format": "int64"}},
             {"name": "state", "in": "query", "schema": {"type": "string", "enum": ["open", "closed"]}}],
-            "responses": {"200": {"description": "OK"}, "401": {"description": "Token missing"}}}}},
+            "responses": {"200": {"description": "OK"}, "401": {"description": "Token missing"}}}},
+                  "/auth/token": {"post": {"operationId": "login"}}},
         "components": {"schemas": {"Login": {"type": "object", "required": ["user", "password", "token_count"],
                                              "properties": {"author": {"type": "string"}, "tokens_used": {"type": "integer"}}}}},
     }  # fmt: skip

@@ -20,9 +20,13 @@ SENSITIVE = """
     credential credentials card_number cardNumber cardnumber card[number] credit_card creditCard
     credit_card_number cc cc_number cvv cvv2 cvc ccv ssn social_security_number iban IBAN security_code
     verification_code recovery_codes one_time_code client_assertion
+    senha novaSenha contrasena passwort kennwort mot_de_passe wachtwoord SMTP_PASS dbPass user-pass
 """.split()  # noqa: SIM905
 
 INNOCENT = [
+    "boarding_pass",
+    "bypass",
+    "pass",
     "author",
     "authors",
     "Author",

@@ -74,7 +74,7 @@ def _main_patterns(names: Names, shapes: Sequence[Shape]) -> Iterator[_Pattern]:
         yield NAME, name + _AFTER_NAME, caseless
         yield NAME, name + _IN_TAG, caseless
     parameters = "|".join(scan_patterns(names.in_queries))
-    yield PARAMETER, f"(?:{parameters}|code|state){_AFTER_PARAMETER}", caseless
+    yield PARAMETER, f"(?:{parameters}|code|state|input_value){_AFTER_PARAMETER}", caseless
     for kind, patterns in ((ESCAPE, ESCAPES), (PERCENT, PERCENTS)):
         for pattern in patterns:
             yield kind, pattern, caseless

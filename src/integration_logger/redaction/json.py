@@ -68,10 +68,11 @@ class _Document:
         string = string_before(self._data, position) if is_sign else None
         if string is not None:
             self._outside = hit[2]
-            name = self._data[slice(*string)]
+            is_key = self._data[position] == ord(":")
+            name = _name(self._data[slice(*string)], is_key=is_key)
             if not self._rules.names.sensitive(name):
                 return []
-            return self._under(hit[2], name) if self._data[position] == ord(":") else self._pair(*string, name)
+            return self._under(hit[2], name) if is_key else self._pair(*string, name)
         start = self._string_at(position)
         if start is not None:
             return self._string(start)
@@ -87,7 +88,8 @@ class _Document:
         else:
             start = _after_blanks(data, position)
             end = spans.json_value(data, start)
-        if not is_secret(name, data[start:end]):
+        is_described = name[:1] == b"/" and data[start : start + 1] == b"{"  # a path, in OpenAPI
+        if is_described or not is_secret(name, data[start:end]):
             return []
         if end > self._outside:
             self._outside = end
@@ -100,10 +102,10 @@ class _Document:
         content = layers.escapes(self._data[start + 1 : last])
         found = [content.restore(edit, start + 1) for edit in self._rules.within(content.data, self._depth + 1)]
         found = [edit if edit.name else edit._replace(name=key_of(self._data, start) or b"") for edit in found]
-        name = content.data[-LONGEST_NAME:]
+        colon = _after_blanks(self._data, end)
+        is_key = self._data[colon : colon + 1] == b":"
+        name = _name(content.data[-LONGEST_NAME:], is_key=is_key)
         if self._rules.names.sensitive(name):
-            colon = _after_blanks(self._data, end)
-            is_key = self._data[colon : colon + 1] == b":"
             found += self._under(colon + 1, name) if is_key else self._pair(start + 1, end - 1, name)
         return found
 
@@ -123,6 +125,8 @@ class _Document:
 
     def _item_beside(self, container: int, start: int, end: int, name: bytes) -> list[Edit]:
         """Return the edit for the other item of ``["name", "value"]`` in a list of such, as headers are written."""
+        if self._is_location(container):
+            return self._refused(self._structure.around(container), start, end, name)
         if not self._structure.is_list_in_list(container):
             return []
         first, last = self._structure.span(container)
@@ -132,11 +136,28 @@ class _Document:
         is_pair = _after_blanks(self._data, first + 1) == start - 1 and _after_blanks(self._data, value_end) == last
         return self._under(comma + 1, name) if is_pair and self._data[comma : comma + 1] == b"," else []
 
+    def _is_location(self, container: int) -> bool:
+        """Tell whether a container is the list that says which value was refused (pydantic, FastAPI)."""
+        return container >= 0 and key_of(self._data, self._structure.span(container)[0]) == b"loc"
+
+    def _refused(self, container: int, start: int, end: int, name: bytes) -> list[Edit]:
+        """Return the edit for the value that was refused, of which the object around a name tells."""
+        first, last = self._structure.span(container) if container >= 0 else (0, len(self._data))
+        for match in pairs.inputs(self._data, max(first, start - pairs.REACH), min(last, end + pairs.REACH)):
+            if self._structure.container(match.start()) == container:
+                return self._under(match.end(), name)
+        return []
+
     def _string_at(self, position: int) -> int | None:
         """Return where the string begins that the position is in, or None where it is in none."""
         match = _STRINGS.match(self._data, self._outside, position)
         end = match.end() if match else self._outside
         return end if end < position else None
+
+
+def _name(string: bytes, *, is_key: bool) -> bytes:
+    """Return the name that a string is: of a path that is a value, the last part."""
+    return string if is_key else string.rpartition(b"/")[2]
 
 
 def _end(hit: Hit) -> int:

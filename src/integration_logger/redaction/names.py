@@ -17,6 +17,8 @@ from integration_logger.redaction.remembered import Remembered
 _EVERYWHERE: Final = """
     authorization|auth|cookie|credential|credentials|bearer|jwt|saml response|client assertion|code verifier
     password|passwords|passwd|pwd|passphrase|passcode|secret|secrets|token
+    senha|senhas|contrasena|passwort|kennwort|mot de passe|wachtwoord
+    db pass|smtp pass|mail pass|user pass|admin pass|mysql pass|redis pass|ftp pass
     api key|private key|secret key|access key|account key|shared key|master key|encryption key|signing key|ssh key
     consumer key|subscription key|functions key|storage key|sas key|application key
     session|session id|sess id|csrf|xsrf
@@ -33,7 +35,7 @@ _ENDINGS: Final = (
 )
 
 # Elsewhere these are ordinary words.
-_IN_HEADERS: Final = "signature|signature ed|sig|hmac|hmac sha|key|jwt assertion|auth pw"
+_IN_HEADERS: Final = "signature|signature ed|sig|hmac|hmac sha|key|jwt assertion|auth pw|authentication|wsse"
 _IN_QUERIES: Final = "signature|sig|hmac|key|policy|amz credential|goog credential"
 
 # Names that end in a listed word and are known to hold none: cursors of paged lists, labels of requests.

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import accumulate
 from typing import Final
 
-NAMES: Final = frozenset(b"name key field header id param parameter label variable attribute property".split())
+NAMES: Final = frozenset(b"name key field header id param parameter label variable attribute property path".split())
 """Keys whose value may be the name of what stands beside it."""
 _LIKE_VALUE: Final = re.compile(rb"""["'][A-Za-z_]{0,16}val(?:ue)?s?[A-Za-z_]{0,16}["'][ \t\r\n]*+:""", re.IGNORECASE)
 # An interval and a validity are none.
@@ -17,10 +17,13 @@ _VALUE: Final = re.compile(
 REACH: Final = 2048
 """Bytes before and after a name in which its value is looked for."""
 
+_STRING: Final = rb""""(?:[^"\\]++|\\.)*+"|'(?:[^'\\]++|\\.)*+'"""
+_LOCATED: Final = re.compile(rb"""["']loc["']\s*+:\s*+[\[(][^\[\](){}]*\Z""")
+_INPUT: Final = re.compile(rb"""["']input["'][ \t\r\n]*+:""")
+_REST: Final = re.compile(rb"""[^\[\](){}]{0,128}[\])]\s*+,(?:%b|[^"'{}]++)*?["']input["']\s*+:""" % _STRING, re.DOTALL)
 _TOLD: Final = re.compile(rb"""["'](?:name|key)["']\s*+:\s*+"(?:[^"\\]++|\\.)*+"\s*+[,}]""", re.IGNORECASE | re.DOTALL)
 _SCALAR: Final = re.compile(rb"""[ \t\r\n]*+(?=["0-9-])""")
 _NAMED: Final = re.compile(rb"""["'](%b)["'][ \t\r\n]*+:[ \t\r\n]*+[bBuU]?["']\Z""" % b"|".join(NAMES), re.IGNORECASE)
-_STRING: Final = rb""""(?:[^"\\]++|\\.)*+"|'(?:[^'\\]++|\\.)*+'"""
 _TOKEN: Final = re.compile(rb"(%b)|[\[\]{}]" % _STRING, re.DOTALL)
 _STRINGS: Final = re.compile(_STRING, re.DOTALL)
 _BRACKETS: Final = re.compile(rb"[\[\]{}]")
@@ -45,6 +48,19 @@ def value_beside(data: bytes, start: int, end: int) -> int | None:
         return None
     after = _after(data, end + 1)
     return after if after is not None else _before(data, naming.start())
+
+
+def inputs(data: bytes, start: int, end: int) -> Iterator[re.Match[bytes]]:
+    """Yield the keys between two places under which what validates quotes a value that it refuses."""
+    return _INPUT.finditer(data, start, end)
+
+
+def input_beside(data: bytes, start: int, end: int) -> int | None:
+    """Return where in a text the value begins that was refused for a name: ``'loc': ('body', 'pin'), 'input': ...``."""
+    if not _LOCATED.search(data, max(0, start - 256), start):
+        return None
+    rest = _REST.match(data, end, end + REACH)
+    return rest.end() if rest else None
 
 
 def may_be_nameless(data: bytes) -> bool:

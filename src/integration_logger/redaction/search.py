@@ -30,7 +30,7 @@ class Search:
 
     def __init__(self, names: Names, shapes: Sequence[Shape]) -> None:
         self._may_be_name = _endings(last_words(names.listed | names.endings))
-        self._may_be_parameter = _endings(last_words(names.in_queries | {("code",), ("state",)}))
+        self._may_be_parameter = _endings(last_words(names.in_queries | {("code",), ("state",), ("input", "value")}))
         self._shapes = [_finder(shape) for shape in shapes]
 
     def hits(self, data: bytes) -> list[Hit]:

@@ -54,9 +54,13 @@ class Structure:
         """Return where a container begins and ends."""
         return self._opened[container], self._ends.get(container, len(self._data))
 
+    def around(self, container: int) -> int:
+        """Return the number of the container that another one lies in, or -1."""
+        return self._parents[container] if container >= 0 else -1
+
     def is_list_in_list(self, container: int) -> bool:
         """Tell whether a container is a list, and so is the one around it."""
-        around = self._parents[container] if container >= 0 else -1
+        around = self.around(container)
         return around >= 0 and all(self._data[self._opened[each]] == _LIST for each in (container, around))
 
 
@@ -79,10 +83,12 @@ def key_of(data: bytes, value: int) -> bytes | None:
 
 
 def string_before(data: bytes, position: int) -> tuple[int, int] | None:
-    """Return where the content of the string stands that ends before a sign, or None where there is none."""
+    """Return where the content of the string stands that ends before a sign, alone or as the last one of a list."""
     end = position - 1
     if data[end:position] != b'"':
         end = _before_blanks(data, position) - 1
+        if data[end : end + 1] == b"]":  # the last one of a list
+            end = _before_blanks(data, end) - 1
         if data[end : end + 1] != b'"':
             return None
     if data[end - 1 : end] == b"\\":

@@ -188,6 +188,8 @@ def _line_end(data: bytes, start: int) -> int:
 def _parameter(data: bytes, end: int, rules: Rules) -> list[Edit]:
     sign = end - 1 if data[end - 1 : end] == b"=" else end - 3
     name = name_before(data, sign)
+    if name.endswith(b"input_value"):
+        return _refused(data, end, rules)
     listed = rules.names.sensitive_parameter(name) and not rules.names.sensitive(name)  # those are hits of their own
     if not listed and name not in (b"code", b"state"):
         return []
@@ -197,6 +199,15 @@ def _parameter(data: bytes, end: int, rules: Rules) -> list[Edit]:
     if name in (b"code", b"state") and not _is_callback(data, end):
         return []
     return _edit(data, end, spans.text_value(data, end, _style(data, begin, sign, end)), name)
+
+
+def _refused(data: bytes, end: int, rules: Rules) -> list[Edit]:
+    """Return the edit for a value that pydantic quotes, where the line before the message names what is secret."""
+    message = data.rfind(b"\n  ", max(0, end - pairs.REACH), end)
+    name = data[data.rfind(b"\n", max(0, message - LONGEST_NAME), message) + 1 : message] if message >= 0 else b""
+    if not name.strip() or not rules.names.sensitive(name[-LONGEST_NAME:]):
+        return []
+    return _edit(data, end, spans.text_value(data, end), name)
 
 
 _BEFORE_PARAMETER: Final = re.compile(rb"(?:[?&;#]|\\u0026|%26|%3f)\Z", re.IGNORECASE)
@@ -220,6 +231,8 @@ def _paired(data: bytes, sign: int, end: int, name: bytes) -> list[Edit]:
     """``("password", "hunter2")``, as headers are printed, and ``{"name": "password", "value": "hunter2"}``."""
     begin = data.rfind(name, 0, sign)
     beside = pairs.value_beside(data, begin, begin + len(name))
+    if beside is None:
+        beside = pairs.input_beside(data, begin, begin + len(name))
     if beside is None and (data[end - 1 : end] == b"}" or not _FIRST_OF_PAIR.search(data[max(0, begin - 8) : begin])):
         return []
     start = _after_gap(data, end if beside is None else beside)

@@ -56,10 +56,10 @@ _BEGINS: Final = r"(?:(?<![A-Za-z0-9])|(?<=%[0-9A-Fa-f]{2})|(?<=\\[nrt]))"
 _RANDOM: Final = "(?=(?:[A-Za-z_-]{0,40}[0-9]){3})"
 
 
-def _key(reason: str, mark: str, more: str, chars: str, least: int, *, ahead: str = "") -> Shape:
+def _key(reason: str, mark: str, more: str, chars: str, least: int, *, ahead: str = "", begins: str = _BEGINS) -> Shape:
     """A vendor's key: a mark of its own, perhaps more of a pattern, then at least so many characters."""
     prefix = re.escape(mark) + more
-    exact = re.compile(f"{_BEGINS}({prefix}{ahead}{chars}{{{least},}}+)".encode())
+    exact = re.compile(f"{begins}({prefix}{ahead}{chars}{{{least},}}+)".encode())
     return Shape(reason, f"{prefix}{chars}{{{least}}}", exact, mark=mark.encode())
 
 
@@ -108,6 +108,8 @@ PRIVATE_KEY: Final = Shape(
     re.compile(rb"""(%b(?:[^"'<-]|-(?!----END))*+(?:-----END[^"'<\n-]*+-{0,5})?)""" % _PEM.encode()),
     mark=b"-----BEGIN",
 )
+# what follows "-----BEGIN ": PRIVATE, RSA PRI, EC PRIV, OPENSSH, ENCRYPT, DSA PRI
+_PEM_IN_BASE64: Final = "B(?:QUklWQVRF|SU0EgUFJJ|FQyBQUklW|PUEVOU1NI|FTkNSWVBU|EU0EgUFJJ)"
 JWT: Final = Shape(
     "jwt",
     "eyJ[A-Za-z0-9_-]{8}",
@@ -123,7 +125,7 @@ SHAPES: Final[tuple[Shape, ...]] = (
     _key("github token", "gh", "[pousr]_", _ALNUM, 20),
     _key("github token", "github_pat_", "", _WORD, 20),
     _key("gitlab token", "gl", "(?:pat|ptt|dt|rt|cbt|oas|ft|soat|agent)-", _WORD, 16),
-    _key("slack token", "xox", "[abeoprs](?:[.-]|e-)", "[A-Za-z0-9-]", 10),
+    _key("slack token", "xox", "[a-eoprs](?:[.-]|e-)", "[A-Za-z0-9-]", 10),
     _key("slack token", "xapp-", "", "[A-Za-z0-9-]", 10),
     _key("slack webhook", "hooks.slack.com", r"\\{0,4}/(?:services|workflows|triggers)\\{0,4}/", r"[A-Za-z0-9/\\]", 16),
     _key("stripe key", "sk_", "(?:live|test)_", _ALNUM, 10),
@@ -141,9 +143,23 @@ SHAPES: Final[tuple[Shape, ...]] = (
     _key("digitalocean token", "do", "[opr]_v1_", _HEX, 40),
     _key("square token", "sq0", "[a-z]{3}-", _WORD, 20),
     _key("access token", "EAA", "", _WORD, 60),
-    _key("telegram token", ":AA", "", _WORD, 32),
-    _key("mailgun key", "key-", "", _HEX, 32),
+    _key("telegram token", ":AA", "", _WORD, 32, begins="(?<=[0-9])"),
+    _key("mailgun key", "key-", "", _HEX, 32, begins="(?<![A-Za-z0-9_.-])"),
     _key("huggingface token", "hf_", "", _ALNUM, 30),
+    _key("private key", "LS0tLS1CRUdJTi", _PEM_IN_BASE64, "[A-Za-z0-9+/=]", 16),
+    _key("discord webhook", "/api/webhooks/", "[0-9]{5,24}/", _WORD, 40, begins=""),
+    _key("teams webhook", "webhook.office.com", r"\\{0,4}/", r"[A-Za-z0-9@/\\-]", 32, begins=""),
+    _key("grafana token", "gl", "(?:sa|c)_", "[A-Za-z0-9+/=_]", 32),
+    _key("vault token", "hv", "[sbr]\\.", _WORD, 24),
+    _key("databricks token", "dapi", "", _HEX, 32),
+    _key("atlassian token", "AT", "(?:ATT|CTT|BB)[A-Za-z0-9]", "[A-Za-z0-9_=-]", 24, ahead=_RANDOM),
+    _key("linear key", "lin_", "(?:api|oauth)_", _ALNUM, 30),
+    _key("new relic key", "NRAK-", "", "[A-Z0-9]", 20),
+    _key("groq key", "gsk_", "", _ALNUM, 30),
+    _key("figma token", "fig", "[dour]{1,2}_", _WORD, 30),
+    _key("notion token", "ntn_", "", _ALNUM, 30),
+    _key("hubspot token", "pat-", "(?:na|eu|ap)[0-9]-", "[0-9a-f-]", 32),
+    _key("mercado pago token", "APP_USR-", "[0-9]{6,}-", "[A-Za-z0-9-]", 32),
 )  # fmt: skip
 
 
