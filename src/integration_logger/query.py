@@ -127,6 +127,11 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
         """True where the query asks for audit entries by name; otherwise they are left out."""
         return any(c.field == "kind" and not c.negated and "audit" in c.values for c in self.conditions)
 
+    @property
+    def wants_in_flight(self) -> bool:
+        """True where the query asks for calls that are still open by name."""
+        return any(c.field == "status" and not c.negated and "processing" in c.values for c in self.conditions)
+
     def _text_matches(self, entry: Entry) -> bool:
         if not self.text and not self.not_text:
             return True

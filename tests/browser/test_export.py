@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from integration_logger.entry import Message
 from integration_logger.exports import HAR, export_one
 from tests.browser.conftest import Log, Open
 from tests.browser.test_reading import filled
+from tests.factories import make_in_flight
 from tests.viewer.server import new_entry
 
 pytestmark = pytest.mark.browser
@@ -43,6 +45,17 @@ def test_the_menu_exports_what_the_filters_find(log: Log, open_page: Open) -> No
     expect(page.locator("#export-size")).to_have_text("About 20 entries")
     name, text = download(page, "HAR")
     assert (name.endswith(".har"), json.loads(text)["log"]["_entries"]) == (True, 20)
+
+
+def test_open_calls_can_be_taken_away(log: Log, open_page: Open) -> None:
+    """Where the filter asks for them, the file has what is on the screen."""
+    begun = make_in_flight(started_at=datetime.now(UTC))
+    log.store.write([], in_flight=[begun])
+    page = open_page("?status=processing")
+    page.locator("#export summary").click()
+    expect(page.locator("#export-size")).to_have_text("What is open then, and all else that is found")
+    _, text = download(page, "NDJSON")
+    assert [json.loads(line).get("id") for line in text.splitlines()] == [begun.entry.id, None]
 
 
 def test_columns_are_chosen(log: Log, open_page: Open) -> None:

@@ -28,6 +28,7 @@ from integration_logger.stores.memory import MemoryStore
 from integration_logger.testing import RecordingLogger, recording
 from integration_logger.viewer import Viewer, limits
 from tests.deadlines import eventually
+from tests.factories import make_in_flight
 from tests.viewer.server import Client, new_entry, serving, viewer
 
 FORMATS = ("csv", "ndjson", "har")
@@ -54,6 +55,21 @@ def test_exports_what_the_filters_find(store: MemoryStore, api: Client, format: 
     assert ids(api.get(f"/api/export.{format}?method=GET&order=asc"), format) == wanted
     assert ids(api.get(f"/api/export.{format}?order=asc&cursor=598"), format) == [e.id for e in entries[598:]]
     assert ids(api.get(f"/api/export.{format}?q=nothing-like-it"), format) == []
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_calls_in_flight_are_exported_by_name(store: MemoryStore, api: Client, format: str) -> None:
+    """What the list shows as processing can be taken away; other files have only what has ended. Scopes hold."""
+    mine, foreign = make_in_flight(tenant="acme"), make_in_flight(tenant="other")
+    failed = new_entry(status_code=500, tenant="acme")
+    store.write([failed, new_entry(status_code=200)], in_flight=[mine, foreign])
+    acme = Client(viewer(store, Principal("al", role="owner", tenants=["acme"])))
+    assert ids(acme.get(f"/api/export.{format}?status=processing"), format) == [mine.entry.id]
+    assert ids(acme.get(f"/api/export.{format}?status=processing&status=failed"), format) == [mine.entry.id, failed.id]
+    assert ids(acme.get(f"/api/export.{format}?status=processing&cursor=9"), format) == []
+    assert ids(acme.get(f"/api/export.{format}"), format) == [failed.id]
+    assert ids(acme.get(f"/api/export.{format}?not.status=processing"), format) == [failed.id]
+    assert len(ids(api.get(f"/api/export.{format}?status=processing"), format)) == 2
 
 
 @pytest.mark.parametrize("format", FORMATS)

@@ -95,7 +95,7 @@ def _to_file(store: Store, asked: Asked, output: Path, *, resume: bool) -> int:
             file.write(chunk.data)
             file.flush()
             # A place is one between two entries: what ends a file that was broken off is cut away again.
-            if chunk.seq != place.seq or not place.bytes:
+            if (chunk.seq, chunk.entries) != (place.seq, place.entries) or not place.bytes:
                 place.bytes, place.entries, place.seq = file.tell(), chunk.entries, chunk.seq
                 _keep(place, beside)
     part.replace(output)

@@ -43,16 +43,17 @@ class CSV:
         """Yield rows; nothing is read but what the columns need."""
         if any(column.detail for column in self._columns):
             for batch in store.batches(query):
-                yield Part(self.write(batch), len(batch), batch[-1].seq if batch else None)
+                yield self.write(batch)
             return
         for seqs, *values in store.columns(query, ["seq", *self._needs]):
             data = self._write(dict(zip(self._needs, values, strict=True)))
             yield Part(data, len(seqs), seqs[-1] if seqs else None)
 
-    def write(self, entries: Sequence[Entry]) -> bytes:
+    def write(self, entries: Sequence[Entry]) -> Part:
         """Return a row for each entry."""
         seen = shown(entries, self._detail)
-        return self._write({name: _values(seen, name) for name in self._needs})
+        rows = self._write({name: _values(seen, name) for name in self._needs})
+        return Part(rows, len(entries), entries[-1].seq if entries else None)
 
     def _write(self, values: dict[str, Sequence[Any]]) -> bytes:
         cells = [column.cells(*(values[name] for name in column.needs)) for column in self._columns]

@@ -55,17 +55,16 @@ class HAR:
     def parts(self, store: Store, query: Query) -> Iterator[Part]:
         """Yield calls."""
         for batch in store.batches(query, whole=self._detail is not False):
-            calls = [entry for entry in batch if is_http(entry)]
-            self._left_out += len(batch) - len(calls)
-            yield Part(self.write(calls), len(calls), batch[-1].seq if batch else None)
+            yield self.write(batch)
 
-    def write(self, entries: Sequence[Entry]) -> bytes:
+    def write(self, entries: Sequence[Entry]) -> Part:
         """Return calls with their commas."""
-        data = b",\n".join([codec.to_json(_call(entry)) for entry in shown(entries, self._detail)])
-        if not data:
-            return b""
-        comma, self._is_first = b"" if self._is_first else b",\n", False
-        return comma + data
+        calls = [entry for entry in entries if is_http(entry)]
+        self._left_out += len(entries) - len(calls)
+        data = b",\n".join([codec.to_json(_call(entry)) for entry in shown(calls, self._detail)])
+        if data:
+            data, self._is_first = (b"" if self._is_first else b",\n") + data, False
+        return Part(data, len(calls), entries[-1].seq if entries else None)
 
     def end(self, entries: int, *, complete: bool) -> bytes:
         """Return the foot of the document."""

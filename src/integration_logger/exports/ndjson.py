@@ -33,11 +33,12 @@ class NDJSON:
     def parts(self, store: Store, query: Query) -> Iterator[Part]:
         """Yield lines."""
         for batch in store.batches(query, whole=self._detail is not False):
-            yield Part(self.write(batch), len(batch), batch[-1].seq if batch else None)
+            yield self.write(batch)
 
-    def write(self, entries: Sequence[Entry]) -> bytes:
+    def write(self, entries: Sequence[Entry]) -> Part:
         """Return a line for each entry."""
-        return codec.to_lines(map(_line, shown(entries, self._detail)))
+        lines = codec.to_lines(map(_line, shown(entries, self._detail)))
+        return Part(lines, len(entries), entries[-1].seq if entries else None)
 
     def end(self, entries: int, *, complete: bool) -> bytes:
         """Return the last line."""

@@ -48,8 +48,8 @@ class Format(Protocol):
         """Yield the matches as they are written, some at a time."""
         ...
 
-    def write(self, entries: Sequence[Entry]) -> bytes:
-        """Return whole entries as they are written."""
+    def write(self, entries: Sequence[Entry]) -> Part:
+        """Return some entries as they are written."""
         ...
 
     def end(self, entries: int, *, complete: bool) -> bytes:
@@ -65,21 +65,29 @@ def export(format: Format, store: Store, query: Query, *, entries: int | None = 
     """Yield the file chunk by chunk; close it, or throw ``BrokenOff`` into it, at any time.
 
     Whatever breaks it off, the last chunk says that it is not complete; then that is raised. ``entries`` are those
-    that a file has which is gone on with: it gets no beginning.
+    that a file has which is gone on with: it gets no beginning. Calls that are still open are in it only where they are
+    asked for by name, before all others: they have no ``seq``, and will be other entries once they have ended.
     """
-    seq = query.cursor
-    if entries is None:
-        entries = 0
-        yield Chunk(format.begin(), 0, seq)
+    seq, found = query.cursor, entries or 0
     try:
+        if entries is None:
+            yield Chunk(format.begin(), 0, seq)
+            if seq is None and query.wants_in_flight:
+                open_calls = format.write(_in_flight(store, query))
+                found = open_calls.entries
+                yield Chunk(open_calls.data, found, seq)
         for part in format.parts(store, query):
-            entries += part.entries
+            found += part.entries
             seq = seq if part.seq is None else part.seq
-            yield Chunk(part.data, entries, seq)
+            yield Chunk(part.data, found, seq)
     except (IntegrationLoggerError, BrokenOff):
-        yield Chunk(format.end(entries, complete=False), entries, seq)
+        yield Chunk(format.end(found, complete=False), found, seq)
         raise
-    yield Chunk(format.end(entries, complete=True), entries, seq)
+    yield Chunk(format.end(found, complete=True), found, seq)
+
+
+def _in_flight(store: Store, query: Query) -> Sequence[Entry]:
+    return store.search(msgspec.structs.replace(query, order="desc", limit=1)).in_flight
 
 
 def shown(entries: Sequence[Entry], detail: Detail) -> Sequence[Entry]:
@@ -91,4 +99,4 @@ def shown(entries: Sequence[Entry], detail: Detail) -> Sequence[Entry]:
 
 def export_one(format: Format, entry: Entry) -> bytes:
     """Return the file with one entry."""
-    return format.begin() + format.write([entry]) + format.end(1, complete=True)
+    return format.begin() + format.write([entry]).data + format.end(1, complete=True)

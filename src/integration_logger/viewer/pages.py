@@ -183,7 +183,7 @@ class Pages:
             groups=sidebar.groups(state, facets, Page(entries=()), known(self._applications, principal)),
             covered=sidebar.covered(facets),
             timeline=bars,
-            export_size=sidebar.size(facets, bars),
+            export_size=sidebar.size(state.query, facets, bars),
         )
 
     def _warnings(self, principal: Principal) -> list[str]:

@@ -9,6 +9,7 @@ import msgspec
 
 from integration_logger.entry import status_label
 from integration_logger.filters import field_values
+from integration_logger.query import Query
 from integration_logger.stores.base import Facets, Page
 from integration_logger.viewer.params import PageState
 from integration_logger.viewer.timeline import Timeline
@@ -134,8 +135,10 @@ def covered(facets: Facets | None) -> str | None:
     return f"Counted over the newest {facets.covered:,} matches."
 
 
-def size(facets: Facets, bars: Timeline | None) -> str:
+def size(query: Query, facets: Facets, bars: Timeline | None) -> str:
     """Say about how many entries the filters find: by the timeline, else as far as values were counted."""
+    if query.wants_in_flight:  # nobody counts those
+        return "What is open then, and all else that is found"
     if bars is None and not facets.complete:
         return f"More than {facets.covered:,} entries"
     count = facets.covered if bars is None or facets.complete else bars.total
