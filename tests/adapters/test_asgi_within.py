@@ -10,6 +10,7 @@ import httpx
 import pytest
 from opentelemetry import trace
 
+from integration_logger.context import current
 from integration_logger.testing import RecordingLogger
 from tests.adapters.conftest import Recording
 from tests.adapters.server import App, Server, answer
@@ -103,6 +104,33 @@ def test_the_labels_of_a_call_that_has_ended_are_settled(log: RecordingLogger) -
     assert [(entry.tenant, entry.labels) for entry in log.entries] == [
         ("the 1th", {"category": "x"}), ("the 1th", {}), ("the 1th", {"category": "x"}),
     ]  # fmt: skip
+
+
+def test_who_outlives_a_call_holds_none_of_its_bodies(log: RecordingLogger) -> None:
+    """A task that was started in a call belongs to it, and needs no more than its labels for that."""
+    ended = asyncio.Event()
+
+    async def later() -> Any:
+        await ended.wait()
+        return current.get()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        tasks.append(asyncio.create_task(later()))
+        await answer(200, (), b"x" * 1000)(scope, receive, send)
+
+    async def main() -> Any:
+        await Server("POST", body=b"y" * 1000).serve(log.asgi(app))
+        ended.set()
+        return await tasks[0]
+
+    tasks: list[Any] = []
+    capture = asyncio.run(main())
+    (entry,) = log.entries
+    assert capture.id == entry.id
+    assert (capture.request_body, capture.response_body) == (None, None)
+    assert entry.request is not None
+    assert entry.response is not None
+    assert (entry.request.size, entry.response.size) == (1000, 1000)
 
 
 def test_a_call_after_another_is_not_within_it(log: RecordingLogger) -> None:

@@ -34,6 +34,18 @@ def test_it_is_asked_when_needed() -> None:
     assert len(times) == 1
 
 
+def test_what_is_recorded_while_it_is_asked_keeps_nothing() -> None:
+    """A function that is served by the host itself is not waited for by its own calls."""
+
+    def values() -> list[str]:
+        with pytest.raises(ConfigurationError, match="has not answered"):
+            shown(redactor, "a first-secret b")
+        return ["first-secret"]
+
+    redactor = Redactor(values=values)
+    assert shown(redactor, "a first-secret b") == "a [REDACTED] b"
+
+
 def test_rotation(monkeypatch: pytest.MonkeyPatch) -> None:
     """A new secret is masked soon, without a request that waits; the one before it is masked, too."""
     given = ["first-secret"]

@@ -204,3 +204,4 @@ class InboundCall:
         except Exception as error:
             report(self.middleware.recorder, error)
         self.middleware.recorder.record(capture)
+        capture.request_body = capture.response_body = None  # a task that outlives the call has the capture

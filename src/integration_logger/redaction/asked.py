@@ -33,7 +33,7 @@ class Asked:
         self._values: frozenset[str] = frozenset()
         self._rules: Rules | None = None
         self._due = 0.0
-        self._asking = threading.Lock()
+        self._asking = threading.RLock()  # what asks may be recorded itself, and shall not wait for its own answer
 
     def rules(self) -> Rules:
         """Return the rules; only the first question is waited for, as nothing can be masked without its answer."""
