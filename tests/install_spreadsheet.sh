@@ -11,7 +11,9 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     echo "Installing LibreOffice for the test of CSV in a spreadsheet ..."
     export DEBIAN_FRONTEND=noninteractive
     {
-        apt-get update -qq && apt-get install -qq -y --no-install-recommends libreoffice-calc-nogui
+        apt-get update -qq
+        apt-get install -qq -y --no-install-recommends libreoffice-calc-nogui ||
+            apt-get install -qq -y --no-install-recommends libreoffice-calc
     } </dev/null >/dev/null 2>&1 || true
     if present; then exit 0; fi
 fi

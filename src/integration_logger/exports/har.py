@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from http.cookies import CookieError, SimpleCookie
 from importlib.metadata import version
 from ipaddress import ip_address
@@ -188,6 +189,7 @@ def _url(url: str) -> str:
     return f"{match[1]}{_authority(match[2])}{quote(match[3], safe=_IN_PATH, errors='replace')}"
 
 
+@lru_cache(1024)
 def _authority(text: str) -> str:
     match = _AUTHORITY.fullmatch(text)
     user, host, port = match.groups() if match else (None, "", None)
