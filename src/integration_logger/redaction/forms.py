@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from integration_logger.redaction import layers
+from integration_logger.redaction import callbacks, layers
 from integration_logger.redaction.edits import Edit, merge
 from integration_logger.redaction.text import is_secret
 
@@ -14,15 +14,17 @@ if TYPE_CHECKING:
     from integration_logger.redaction.rules import Rules
 
 _FIELD: Final = re.compile(rb"([^&=]*+)(=?)([^&]*+)(?:&|\Z)")
+_OF_ANSWERS: Final = frozenset((b"id_token", b"session_state"))
 _URL: Final = re.compile(rb"(?:[A-Za-z][A-Za-z0-9+.-]*+:)?//([^\s/?#\"'<>\\]*)@")
 
 
-def edits(data: bytes, rules: Rules, *, in_url: bool = False) -> list[Edit]:
-    """Return what is secret in a form, or in the query of a URL."""
+def edits(data: bytes, rules: Rules, *, in_url: bool = False, callback: bool = False) -> list[Edit]:
+    """Return what is secret in a form, or in the query of a URL, and of one that is known for a ``callback``."""
     fields = [(match, layers.percent(match[1])) for match in _FIELD.finditer(data) if match[0]]
     names = {name.data.lower() for _, name in fields}
     # A code is a secret in the answer of an authorization server, and where it is exchanged for a token.
-    once = {b"code", b"state"} if {b"code", b"state" if in_url else b"grant_type"} <= names else set()
+    is_answer = {b"code", b"state"} <= names and (in_url or not names.isdisjoint(_OF_ANSWERS))
+    once = {b"code", b"state"} if is_answer or {b"code", b"grant_type"} <= names else {b"code"} if callback else set()
     pointed = rules.paths.query if in_url else rules.paths.form
     found: list[Edit] = []
     for match, name in fields:
@@ -53,7 +55,9 @@ def url_edits(data: bytes, rules: Rules) -> list[Edit]:
     end = fragment if fragment >= 0 else len(data)
     query = data.find(b"?", 0, end)
     if query >= 0:
-        found += [edit.moved(query + 1) for edit in edits(data[query + 1 : end], rules, in_url=True)]
+        callback = callbacks.is_one(data[:query])
+        asked = edits(data[query + 1 : end], rules, in_url=True, callback=callback)
+        found += [edit.moved(query + 1) for edit in asked]
     if fragment >= 0:  # single-page applications keep a path and a query there
         begin = data.find(b"?", fragment) + 1 or fragment + 1
         found += [edit.moved(begin) for edit in edits(data[begin:], rules, in_url=True)]

@@ -18,6 +18,8 @@ _SCHEME: Final = re.compile(
 
 _COOKIE: Final = re.compile(rb"=[^;\s][^;]*+")
 _MASKED_COOKIE: Final = b"=" + MASK
+_FOLDED: Final = re.compile(rb"(,\s*+[^\s;,=]++=)[^;,]*+")
+"""Another cookie in the same header, after a comma; that of a date has no such sign after it."""
 
 
 def mask(name: bytes, value: bytes) -> bytes:
@@ -31,6 +33,8 @@ def mask(name: bytes, value: bytes) -> bytes:
 def _mask_cookies(value: bytes, *, only_first: bool) -> bytes:
     """Mask the values of cookies; what follows the first of Set-Cookie are attributes, and no secrets."""
     first, separator, attributes = value.partition(b";") if only_first else (value, b"", b"")
+    if b"," in attributes:
+        attributes = _FOLDED.sub(rb"\1" + MASK, attributes)
     masked, count = _COOKIE.subn(_MASKED_COOKIE, first)
     if count == first.count(b";") + 1:  # each has a name and a value, as nearly always
         return masked + separator + attributes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote_to_bytes
 
 from integration_logger.redaction.edits import MASK, Edit, merge, whole
 from integration_logger.redaction.text import is_secret
@@ -26,7 +27,8 @@ def edits(data: bytes, boundary: bytes | None, rules: Rules, *, truncated: bool)
     found: list[Edit] = []
     delimiters = [*re.finditer(rb"(?:\A|\r?\n)--" + re.escape(boundary) + rb"(--)?[ \t]*(?=\r?\n|\Z)", data)]
     for index, delimiter in enumerate(delimiters):
-        if delimiter[1]:
+        if delimiter[1]:  # what follows is part of nothing
+            found += [edit.moved(delimiter.end()) for edit in rules.within(data[delimiter.end() :], prose=False)]
             break
         last = index + 1 == len(delimiters)
         end = len(data) if last else delimiters[index + 1].start()
@@ -40,21 +42,23 @@ def _part(data: bytes, start: int, end: int, rules: Rules, *, cut: bool) -> list
         return [edit.moved(start) for edit in rules.within(data[start:end], prose=False)]
     body = separator.end()
     found = [edit.moved(start) for edit in rules.within(data[start : separator.start()], prose=False)]
-    head = _DISPOSITION.search(data, start, separator.start())
-    disposition = head[1] if head else b""
+    dispositions = [match[1] for match in _DISPOSITION.finditer(data, start, separator.start())]
     content = data[body:end]
     if _MEASURED.fullmatch(content):
         return found
-    if _FILE.search(disposition) or not _is_text(content):
+    if any(map(_FILE.search, dispositions)) or not _is_text(content):
         size = f"{'more than ' if cut else ''}{len(content)} bytes"
         return [*found, Edit(body, end, b"", f"file, {size}", f"[file, {size}]".encode())]
-    name = _NAME.search(disposition)
-    field = (name[1] or name[2] or b"") if name else b""
-    if field in rules.paths.form:
-        return [*found, Edit(body, end, field, "path", MASK)]
-    if rules.names.sensitive_parameter(field[-192:]):
-        return [*found, Edit(body, end, field, "name", MASK)] if is_secret(field, content) else found
+    for field in map(_field, (name for text in dispositions for name in _NAME.finditer(text))):  # readers take any
+        if field in rules.paths.form:
+            return [*found, Edit(body, end, field, "path", MASK)]
+        if rules.names.sensitive_parameter(field[-192:]):
+            return [*found, Edit(body, end, field, "name", MASK)] if is_secret(field, content) else found
     return [*found, *(edit.moved(body) for edit in rules.within(content))]
+
+
+def _field(name: re.Match[bytes]) -> bytes:
+    return unquote_to_bytes(name[1] or name[2] or b"")
 
 
 def _is_text(content: bytes) -> bool:

@@ -10,6 +10,7 @@ _QUOTED: Final = {
     quote: re.compile(rb"%b(?:[^%b\\]++|\\.)*+(?:%b|\\?\Z)" % (quote, quote, quote), re.DOTALL)
     for quote in (b'"', b"'", b"`")
 }
+_TRIPLE: Final = (b'"""', b"'''")
 _SCALAR: Final = re.compile(rb"[^\s,\]}]*+")
 _SIGNS: Final = re.compile(rb'[\[{]++|[\]}]++|"')
 _TEXT_SIGNS: Final = re.compile(rb"""[\[({]++|[\])}]++|["'`]""")
@@ -37,6 +38,9 @@ def json_value(data: bytes, position: int) -> int:
 def text_value(data: bytes, position: int, style: Style = IN_TEXT) -> int:
     """Return the end of a value in running text: a quoted one, a list, an object, a call, or a word."""
     first = data[position : position + 1]
+    if data[position : position + 3] in _TRIPLE:
+        end = data.find(data[position : position + 3], position + 3)
+        return end + 3 if end >= 0 else len(data)
     if first in _QUOTED:
         return quoted(data, position)
     if first in (b"{", b"[", b"("):
@@ -44,6 +48,22 @@ def text_value(data: bytes, position: int, style: Style = IN_TEXT) -> int:
     scheme = _SCHEME.match(data, position)
     match = style.match(data, scheme.end() if scheme else position)
     return match.end() if match else position
+
+
+def block(data: bytes, key: int, position: int) -> int:
+    """Return the end of the lines after a place that stand further right than the line that the key is in."""
+    begin = max(data.rfind(b"\n", 0, key), data.rfind(b"\r", 0, key)) + 1
+    indent = _INDENT.match(data, begin)
+    deeper = len(indent[0]) + 1 if indent else 1
+    reached = position
+    while (line := _NEXT_LINE.match(data, position)) and (len(line[1]) >= deeper or not line[2]):
+        position = line.end()
+        reached = position if line[2] else reached
+    return reached
+
+
+_INDENT: Final = re.compile(rb"[ \t]*+")
+_NEXT_LINE: Final = re.compile(rb"(?:\r\n|\n|\r)([ \t]*+(?:- )?)([^\r\n]*+)")
 
 
 def quoted(data: bytes, position: int) -> int:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from integration_logger.redaction import layers, pairs, spans, xml
+from integration_logger.redaction import callbacks, layers, pairs, spans, xml
 from integration_logger.redaction.edits import MASK, Edit, merge, whole
 from integration_logger.redaction.structure import LONGEST_NAME
 from integration_logger.redaction.suspects import ESCAPE, NAME, PARAMETER, PERCENT, Hit
@@ -160,14 +160,31 @@ def _judge(data: bytes, hit: Hit, rules: Rules, prose: bool) -> list[Edit]:
 
 
 def _assigned(data: bytes, sign: int, end: int, name: bytes, prose: bool) -> list[Edit]:
+    begin = data.rfind(name, 0, sign)
+    is_bare = data[sign : sign + 1] == b":" and data[sign - 1 : sign] not in _QUOTES
+    if is_bare and not prose and (head := _END_OF_LINE.match(data, end)):
+        stop = spans.block(data, begin, head.end())
+        if stop > head.end():  # the lines below, as in YAML
+            return _edit(data, _after_gap(data, head.end()), stop, name)
     start = _after_gap(data, end)
-    stop = spans.text_value(data, start, _style(data, data.rfind(name, 0, sign), sign, end))
-    if data[sign : sign + 1] == b":" and data[end : end + 1] in (b" ", b"\t") and data[sign - 1 : sign] not in _QUOTES:
+    stop = spans.text_value(data, start, _style(data, begin, sign, end))
+    if is_bare and data[end : end + 1] in (b" ", b"\t"):
         if prose and not _looks_secret(data[start:stop]):
             return []
-        if not prose and data[max(0, sign - len(name) - 1) : sign].startswith((name, b"\n", b"\r")):
-            stop = max(stop, _line_end(data, start))  # a header, a line of YAML
+        if not prose and _begins_line(data, begin):  # a header, a line of YAML
+            stop = max(stop, spans.block(data, begin, _line_end(data, start)))
     return _edit(data, start, stop, name)
+
+
+_END_OF_LINE: Final = re.compile(rb"[ \t]*+(?:[|>][+-]?[0-9]?[+-]?[ \t]*+)?(?=[\r\n])")
+_BEFORE_NAMES: Final = b" \t<>*|#-"
+_LINE_BEGINS: Final = re.compile(rb"[\r\n][%b]*+\Z" % re.escape(_BEFORE_NAMES))
+
+
+def _begins_line(data: bytes, begin: int) -> bool:
+    """Tell whether a name is the first of its line, signs of lists, quotations and dumps aside."""
+    before = data[max(0, begin - 8) : begin]
+    return _LINE_BEGINS.search(before) is not None or (begin <= 8 and not before.strip(_BEFORE_NAMES))
 
 
 def _style(data: bytes, begin: int, sign: int, end: int) -> spans.Style:
@@ -196,7 +213,7 @@ def _parameter(data: bytes, end: int, rules: Rules) -> list[Edit]:
     begin = data.rfind(name, 0, sign)
     if not _BEFORE_PARAMETER.search(data, max(0, begin - 6), begin):
         return []
-    if name in (b"code", b"state") and not _is_callback(data, end):
+    if not listed and not _is_callback(data, end, name):
         return []
     return _edit(data, end, spans.text_value(data, end, _style(data, begin, sign, end)), name)
 
@@ -213,18 +230,21 @@ def _refused(data: bytes, end: int, rules: Rules) -> list[Edit]:
 _BEFORE_PARAMETER: Final = re.compile(rb"(?:[?&;#]|\\u0026|%26|%3f)\Z", re.IGNORECASE)
 
 
-def _is_callback(data: bytes, end: int) -> bool:
-    """``code`` and ``state`` are secrets where one URL has both: the answer of an authorization server."""
+def _is_callback(data: bytes, end: int, name: bytes) -> bool:
+    """Tell whether ``code`` or ``state`` is a secret: in the answer of an authorization server, and in its exchange."""
     before, after = data[max(0, end - _LONGEST_URL) : end], data[end : end + _LONGEST_URL]
-    if b"state" not in (around := (before + after).lower()) or b"code" not in around:
+    url = _END_OF_URL.split(before)[-1]
+    if name == b"code" and callbacks.is_one(url.partition(b"?")[0]):
+        return True
+    around = (before + after).lower()
+    if b"code" not in around or not (b"state" in around or b"grant_type" in around):
         return False
-    url = _END_OF_URL.split(before)[-1] + _END_OF_URL.split(after, maxsplit=1)[0]
-    return all(pattern.search(url) for pattern in _CALLBACK)
+    url += _END_OF_URL.split(after, maxsplit=1)[0]
+    return _CODE.search(url) is not None and _WITH_CODE.search(url) is not None
 
 
-_CALLBACK: Final = tuple(
-    re.compile(rb"(?:[?&;#]|%%26|%%3f|u0026)%b(?:=|%%3d)" % name, re.IGNORECASE) for name in (b"code", b"state")
-)
+_CODE: Final = re.compile(rb"(?:[?&;#]|%26|%3f|u0026)code(?:=|%3d)", re.IGNORECASE)
+_WITH_CODE: Final = re.compile(rb"(?:(?:[?&;#]|%26|%3f|u0026)state|grant_type)(?:=|%3d)", re.IGNORECASE)
 
 
 def _paired(data: bytes, sign: int, end: int, name: bytes) -> list[Edit]:
@@ -233,7 +253,12 @@ def _paired(data: bytes, sign: int, end: int, name: bytes) -> list[Edit]:
     beside = pairs.value_beside(data, begin, begin + len(name))
     if beside is None:
         beside = pairs.input_beside(data, begin, begin + len(name))
-    if beside is None and (data[end - 1 : end] == b"}" or not _FIRST_OF_PAIR.search(data[max(0, begin - 8) : begin])):
+    is_option = data[end - 1 : end] == b"," and name.startswith(b"--")  # of a command: ["mysql", "--password", "x"]
+    if (
+        beside is None
+        and not is_option
+        and (data[end - 1 : end] == b"}" or not _FIRST_OF_PAIR.search(data[max(0, begin - 8) : begin]))
+    ):
         return []
     start = _after_gap(data, end if beside is None else beside)
     return _edit(data, start, spans.text_value(data, start), name)

@@ -95,8 +95,12 @@ CREDENTIALS: Final = Shape(
 )
 USERINFO: Final = Shape(
     "userinfo",
-    r"""/[^\s/?#"'<>\\]+@""",
-    re.compile(rb"""[A-Za-z0-9]:\\{0,4}/\\{0,4}/([^\s/?#"'<>\\]+)@"""),
+    r"""[/?#][^\s/?#"'<>\\]+@""",
+    re.compile(
+        rb"""[A-Za-z0-9]:\\{0,4}/\\{0,4}/([^\s/?#"'<>\\]+"""
+        # a password with signs that ought to be encoded; a number before them is a port
+        rb"""|[^\s/?#"'<>\\:@\[]{0,48}:(?![0-9]{1,5}[/?#])[^\s"'<>\\@]{1,48})@"""
+    ),
     mark=b"@",
     anchored=False,
 )

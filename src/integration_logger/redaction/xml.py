@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _LONGEST_TAG: Final = 4096
 _TAG: Final = re.compile(rb"<(?:[\w.-]+:)?([\w.-]+)(?=[\s/>])[^<>]*>\Z")
+_ENTITY: Final = re.compile(rb"""<!ENTITY\s+(?:%\s+)?([\w.:-]+)\s+("[^"]*"|'[^']*')""")
 _ATTRIBUTE: Final = re.compile(rb"""(?<=\s)([\w.:-]+)\s*=\s*("[^"]*"|'[^']*')(?=[\s/>])""")
 _NAMING: Final = frozenset((b"name", b"key", b"id", b"field", b"property"))
 _VALUES: Final = frozenset((b"value", b"val", b"content", b"default"))
@@ -25,6 +26,9 @@ def tagged(data: bytes, end: int, rules: Rules) -> Iterator[Edit]:
     start = data.rfind(b"<", max(0, end - _LONGEST_TAG), end)
     tag = _TAG.match(data, start, end) if start >= 0 else None
     if tag is None:
+        entity = _ENTITY.match(data, start, end) if start >= 0 else None
+        if entity and rules.names.sensitive(entity[1]):
+            yield Edit(entity.start(2) + 1, entity.end(2) - 1, entity[1], "name")
         return
     attributes = [(match[1].lower(), match) for match in _ATTRIBUTE.finditer(data, start, end)]
     name = next((m[2][1:-1] for key, m in attributes if key in _NAMING and rules.names.sensitive(m[2][1:-1])), b"")
@@ -55,8 +59,19 @@ def content_of(data: bytes, start: int, end: int, name: bytes) -> Iterator[Edit]
 
 def _closing(data: bytes, position: int, element: bytes) -> int:
     depth = 1
-    for match in re.compile(rb"<(/?)%b(?=[\s/>])[^<>]*?(/?)>" % re.escape(element)).finditer(data, position):
+    sign = re.compile(rb"<!\[CDATA\[|<!--|<(/?)%b(?=[\s/>])[^<>]*?(/?)>" % re.escape(element))
+    while match := sign.search(data, position):
+        position = match.end()
+        if unread := _UNREAD.get(match[0]):
+            position = data.find(unread, position)
+            if position < 0:
+                break
+            continue
         depth += -1 if match[1] else 0 if match[2] else 1
         if not depth:
             return match.start()
     return len(data)
+
+
+_UNREAD: Final = {b"<![CDATA[": b"]]>", b"<!--": b"-->"}
+"""What begins a stretch without elements, and what ends it."""

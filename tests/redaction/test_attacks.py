@@ -1,0 +1,109 @@
+"""What software really writes, and what an attacker may: each of these has leaked once, here or elsewhere."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from integration_logger import codec
+from integration_logger.entry import Message
+from integration_logger.redaction import Redactor
+from tests.factories import make_entry
+from tests.redaction.canaries import FRAGMENT
+
+SECRET = "Kan4rie-vogel-4711"
+REDACTOR = Redactor()
+FORM, PARTS, TEXT, XML, YAML = (
+    "application/x-www-form-urlencoded", "multipart/form-data; boundary=XyZ", "text/plain", "application/xml",
+    "application/yaml",
+)  # fmt: skip
+
+
+def body(text: str | bytes, content_type: str = "application/json") -> dict[str, Any]:
+    data = text.encode() if isinstance(text, str) else text
+    return {"request": Message(body=data, content_type=content_type, size=len(data))}
+
+
+def header(name: str, value: str) -> dict[str, Any]:
+    return {"response": Message(raw_headers=[(name.encode(), value.encode())])}
+
+
+def error(text: str) -> dict[str, Any]:
+    return {"errors": (text,)}
+
+
+def part(headers: str, after: str = "") -> dict[str, Any]:
+    return body(f"--XyZ\r\n{headers}\r\n\r\n{SECRET}\r\n--XyZ--\r\n{after}", PARTS)
+
+
+DISPOSITION = "Content-Disposition: form-data;"
+LEAKS: dict[str, dict[str, Any]] = {
+    "text after the last part": body(
+        f'--XyZ\r\n{DISPOSITION} name="a"\r\n\r\n1\r\n--XyZ--\r\npassword={SECRET}\r\n', PARTS
+    ),
+    "encoded name of a part": part(f"{DISPOSITION} name*=UTF-8''pass%77ord"),
+    "two names of a part": part(f'{DISPOSITION} name="a"; name="password"'),
+    "two dispositions of a part": part(f'{DISPOSITION} name="a"\r\n{DISPOSITION} name="password"'),
+    "tag within CDATA": body(f"<a><password><![CDATA[x</password>{SECRET}]]></password></a>", XML),
+    "CDATA that is cut off": body(f"<a><password><![CDATA[x</password>{SECRET}", XML),
+    "tag within a comment": body(f"<a><password><!-- </password> -->{SECRET}</password></a>", XML),
+    "entity": body(f'<!DOCTYPE a [<!ENTITY password "{SECRET}">]><a>&password;</a>', XML),
+    "password with a slash": error(f"cannot connect to postgres://app:pa/{SECRET}@db.example/x"),
+    "password with a hash": error(f"cannot connect to postgres://app:p#{SECRET}@db.example/x"),
+    "block of YAML": body(f"user: ana\npassword: |\n  first line\n  {SECRET}\nx: 1\n", YAML),
+    "folded block of YAML": body(f"user: ana\npassword: >-\n  first line\n\n  {SECRET}\nx: 1\n", YAML),
+    "list of YAML": body(f"passwords:\n- first one\n- {SECRET}\nx: 1\n", YAML),
+    "text of several lines in YAML": body(f"a:\n  password: first line\n    {SECRET}\n", YAML),
+    "continued header in a dump": body(f"Host: x\r\nAuthorization: Bearer\r\n {SECRET}\r\n\r\n", TEXT),
+    "cookie in a dump of curl": body(f"> GET / HTTP/1.1\n> Cookie: theme=dark; sid={SECRET}\n>\n", TEXT),
+    "three quotation marks": body(f'password = """\n{SECRET}\n"""\nx = 1\n', TEXT),
+    "three apostrophes": error(f"login(password='''{SECRET}''')"),
+    "option of a command": error(
+        f"Command '['mysql', '--password', '{SECRET}', 'db']' returned non-zero exit status 1."
+    ),
+    "cookies in one header": header("Set-Cookie", f"a=b; Path=/, sid={SECRET}; Path=/"),
+    "callback without a state": {"url": f"https://a.example/auth/google/callback?code={SECRET}&scope=email"},
+    "callback in a Referer": header("Referer", f"https://a.example/oauth2/callback?code={SECRET}"),
+    "callback in an error": error(f"GET https://a.example/login/callback?code={SECRET} failed"),
+    "exchange of a code in an error": error(f"cannot read b'grant_type=authorization_code&code={SECRET}'"),
+    "answer that is sent as a form": body(f"code={SECRET}&state=abc&id_token=x", FORM),
+    "header that is called otherwise": header("X-Authentication", SECRET),
+}
+
+
+@pytest.mark.parametrize("fields", LEAKS.values(), ids=[*LEAKS])
+def test_gone(fields: dict[str, Any]) -> None:
+    """Not eight signs of the secret are left, and it is told that something was masked."""
+    entry = REDACTOR.redact(make_entry(**{"request": None, "response": None, **fields}, redacted=()), 64 * 1024)
+    text = codec.to_json(codec.to_dict(entry)).decode()
+    assert [SECRET[at : at + FRAGMENT] for at in range(len(SECRET) - 7) if SECRET[at : at + FRAGMENT] in text] == []
+    assert entry.redacted
+
+
+KEPT: dict[str, dict[str, Any]] = {
+    "port and an at sign in a path": error("see http://a.example:8080/users/ana@example.com and http://[::1]:80/x@y"),
+    "code in an ordinary address": {"url": "https://a.example/coupons?code=SUMMER&page=2"},
+    "address form": body("state=SP&code=01310&city=S%C3%A3o+Paulo", FORM),
+    "date with a comma in a cookie": header("Content-Language", "a=b; Expires=Wed, 21 Oct 2026 07:28:00 GMT; Path=/"),
+    "path of a JSON patch": body(json.dumps([{"op": "replace", "path": "/settings/theme", "value": "dark"}])),
+    "input that is no secret": body(
+        json.dumps({"detail": [{"type": "int_parsing", "loc": ["body", "age"], "msg": "a whole number", "input": "x"}]})
+    ),
+    "pydantic, no secret": error(
+        "ValidationError: 1 validation error for Login\nage\n  Number [type=int, input_value='twelve', input_type=str]"
+    ),
+    "described routes": body(
+        json.dumps({"paths": {"/auth/token": {"post": {"summary": "Sign in"}}, "/auth": {"get": {}}}})
+    ),
+    "key of a cache": error("miss: cache-key-7d4c1f09e3b85a26c0d9417ef3b2a685"),
+}
+
+
+@pytest.mark.parametrize("fields", KEPT.values(), ids=[*KEPT])
+def test_kept(fields: dict[str, Any]) -> None:
+    """What is no secret stays as it is."""
+    entry = make_entry(**{"request": None, "response": None, **fields}, redacted=())
+    before = codec.encode(entry)
+    assert codec.encode(REDACTOR.redact(entry, 64 * 1024)) == before
