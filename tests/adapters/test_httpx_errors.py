@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
+import anyio
 import httpx2
 import pytest
 import trustme
 
 from integration_logger.testing import RecordingLogger
-from tests.adapters.clients import VERIFY, Library, calling, every_library
+from tests.adapters.clients import LIBRARIES, VERIFY, Library, calling, every_library
 from tests.adapters.peers import closed_port, crowded, peer, reset, silent
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -166,6 +167,37 @@ def test_a_cancelled_call_is_cancelled(log: RecordingLogger) -> None:
             asyncio.run(main(f"http://{address}/"))
     found = [(entry.status, entry.error_type, entry.phase, entry.status_code) for entry in log.entries]
     assert found == [("failed", "cancelled", "wait", None), ("failed", "cancelled", "receive", 200)]
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+@pytest.mark.parametrize("library", [each for each in LIBRARIES if each.is_async], ids=str)
+def test_a_scope_that_is_left_cancels_its_call(library: Library, backend: str, log: RecordingLogger) -> None:
+    """While it waits, while its answer is read, and while its answer is handed on; on any event loop."""
+
+    async def parts() -> AsyncIterator[bytes]:
+        yield b"abc"
+        await anyio.sleep_forever()
+
+    async def answer(request: Any) -> Any:
+        if request.url.path == "/":
+            await anyio.sleep_forever()
+        return library.module.Response(200, content=parts())
+
+    async def main() -> None:
+        async with log.httpx(library.module.AsyncClient(transport=library.module.MockTransport(answer))) as client:
+            with anyio.move_on_after(0.05):
+                await client.get("http://a.example/")
+            with anyio.move_on_after(0.05):
+                await client.get("http://a.example/read")
+            with anyio.move_on_after(0.05):
+                async with client.stream("GET", "http://a.example/streamed") as response:
+                    async for _ in response.aiter_raw():
+                        pass
+
+    anyio.run(main, backend=backend)
+    found = [(entry.status, entry.error_type, entry.phase, entry.status_code) for entry in log.entries]
+    within = ("failed", "cancelled", "receive", 200)
+    assert found == [("failed", "cancelled", "wait", None), within, within]
 
 
 @every_library

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -205,6 +206,18 @@ def test_a_test_client_of_starlette(log: RecordingLogger) -> None:
         finally:
             undo()
     assert [(entry.kind, entry.host) for entry in log.entries] == [("outbound", "testserver")]
+
+
+@pytest.mark.parametrize("module", [httpx, httpx2], ids=["httpx", "httpx2"])
+def test_threads_share_a_client(module: Any, log: RecordingLogger) -> None:
+    """Calls at the same time are calls of their own."""
+    transport = module.MockTransport(lambda request: module.Response(200, content=iter([b"a" * 10, b"b"])))
+    with log.httpx(module.Client(transport=transport)) as client, ThreadPoolExecutor(8) as pool:
+        answers = [pool.submit(client.get, f"http://{number}.example/") for number in range(200)]
+        assert {answer.result().content for answer in answers} == {b"a" * 10 + b"b"}
+    assert {entry.host for entry in log.entries} == {f"{number}.example" for number in range(200)}
+    assert [(entry.attempt, entry.transaction_id == entry.id) for entry in log.entries] == [(1, True)] * 200
+    assert log.recorder.under_way == {}
 
 
 async def events(request: Request) -> Response:
