@@ -25,8 +25,9 @@ from integration_logger.stores.sql import sqlite
 from tests.cli.commands import run
 from tests.deadlines import eventually
 from tests.records import record
+from tests.redaction.canaries import CANARIES
 from tests.redaction.test_faults import Ready
-from tests.redaction.test_ways_out import RECORDED, assert_none
+from tests.redaction.test_ways_out import assert_none
 from tests.viewer.server import Client
 
 WORKER = """
@@ -155,7 +156,7 @@ def test_nothing_captured_is_in_health(tmp_path: Path, monkeypatch: pytest.Monke
     made = IntegrationLogger(store, redact=Redactor(), processors=[fails], labels=lambda: 1 / 0)
     with closing(made) as log:
         log.instrument_metrics(provider)
-        for canary in RECORDED[::5]:
+        for canary in CANARIES[::5]:
             log.recorder.record(Ready(canary.entry()))
         eventually(lambda: log.health().problems)
         assert log.health().redaction_failed > 0

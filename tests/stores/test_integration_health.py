@@ -139,18 +139,18 @@ def test_hours_go_and_what_is_old_is_forgotten(store: MemoryStore) -> None:
 @pytest.mark.parametrize(
     ("filters", "left"),
     [
-        ({"tenant": "acme"}, {"other"}), ({"tenant": ["acme", "other"]}, set()),
-        ({"tenant": "nobody"}, {"acme", "other"}),
-        ({"tenant": "acme", "user_id": "7"}, {"acme", "other"}), ({"integration": "stripe"}, {"acme", "other"}),
-        ({"tenant": "acme", "till": "2020-01-01"}, {"acme", "other"}),
+        ({"tenant": "acme"}, ["other"]), ({"tenant": ["acme", "other"]}, []),
+        ({"tenant": "nobody"}, ["acme", "other"]),
+        ({"tenant": "acme", "user_id": "7"}, ["acme", "other"]), ({"integration": "stripe"}, ["acme", "other"]),
+        ({"tenant": "acme", "till": "2020-01-01"}, ["acme", "other"]),
     ],
     ids=str,
 )  # fmt: skip
-def test_with_the_last_entry_of_a_tenant_its_row_is_erased(store: MemoryStore, filters: Any, left: set[str]) -> None:
+def test_with_the_last_entry_of_a_tenant_its_row_is_erased(store: MemoryStore, filters: Any, left: list[str]) -> None:
     """Who has all of a tenant erased leaves no figures either; an erasure of a part leaves them."""
     count(store, [call(tenant="acme"), call(tenant="other")])
     erase(store, read_erasure(filters, EVERYBODY))
-    assert {standing.tenant for standing in seen(store)} == left
+    assert sorted(standing.tenant for standing in seen(store)) == left
 
 
 def test_rows_have_a_bound(store: MemoryStore) -> None:
