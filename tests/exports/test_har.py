@@ -17,7 +17,7 @@ from integration_logger.entry import Entry, Message
 from integration_logger.exports import HAR, export, export_one
 from integration_logger.query import EVERYTHING, Query
 from integration_logger.stores.memory import MemoryStore
-from tests.factories import make_entry
+from tests.factories import make_entry, make_in_flight
 
 SCHEMAS = json.loads(Path(__file__).with_name("har-schema.json").read_text())["schemas"]
 REGISTRY: Registry[Any] = Registry().with_resources(
@@ -139,8 +139,10 @@ def test_odd_calls_are_valid() -> None:
         make_entry(request=Message(raw_headers=[(b"cookie", b'a="\x01; ;;=,'), (b"", b"\xff")]), kind="outbound"),
         make_entry(kind="outbound", server_host="203.0.113.7"),
         make_entry(kind="outbound", server_host="not an address"),
+        make_in_flight().entry,
     )
-    none, binary, kept, *_, addressed, named = log["entries"]
+    none, binary, kept, *_, addressed, named, begun = log["entries"]
+    assert (begun["response"]["status"], begun["response"]["_error"]) == (0, "no answer yet")
     assert (none["response"]["status"], none["response"]["_error"]) == (0, "exception")
     assert b64decode(binary["response"]["content"]["text"]) == bytes(range(256))
     assert binary["response"]["content"]["encoding"] == "base64"

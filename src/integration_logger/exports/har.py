@@ -136,8 +136,12 @@ def _response(entry: Entry, message: Message) -> dict[str, Any]:
         "redirectURL": next((value for name, value in message.headers if name.lower() == "location"), ""),
         "headersSize": -1,
         "bodySize": message.size if entry.response else -1,
-        **({} if code is not None else {"_error": entry.error_type or "no answer"}),
+        **({} if code is not None else {"_error": entry.error_type or _no_answer(entry)}),
     }
+
+
+def _no_answer(entry: Entry) -> str:
+    return "no answer yet" if entry.status == "processing" else "no answer"
 
 
 def _content(message: Message) -> dict[str, str]:
