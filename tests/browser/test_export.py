@@ -53,7 +53,7 @@ def test_open_calls_can_be_taken_away(log: Log, open_page: Open) -> None:
     log.store.write([], in_flight=[begun])
     page = open_page("?status=processing")
     page.locator("#export summary").click()
-    expect(page.locator("#export-size")).to_have_text("What is open then, and all else that is found")
+    expect(page.locator("#export-size")).to_have_text("What is open at that moment")
     _, text = download(page, "NDJSON")
     assert [json.loads(line).get("id") for line in text.splitlines()] == [begun.entry.id, None]
 

@@ -138,7 +138,7 @@ def covered(facets: Facets | None) -> str | None:
 def size(query: Query, facets: Facets, bars: Timeline | None) -> str:
     """Say about how many entries the filters find: by the timeline, else as far as values were counted."""
     if query.wants_in_flight:  # nobody counts those
-        return "What is open then, and all else that is found"
+        return "What is open at that moment"
     if bars is None and not facets.complete:
         return f"More than {facets.covered:,} entries"
     count = facets.covered if bars is None or facets.complete else bars.total
