@@ -13,6 +13,9 @@ from django.test import override_settings
 from django.urls import path
 from flask import Flask, Response, abort, current_app, request, send_file, stream_with_context
 from flask.typing import ResponseReturnValue
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.testclient import TestClient
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import Client
 
@@ -149,6 +152,20 @@ def test_an_exception_that_flask_answers_is_in_the_entry(
         assert entry.response is not None
         assert entry.response.body == page
         assert (after.status, after.errors, after.traceback) == ("completed", (), None)
+
+
+@pytest.mark.filterwarnings("ignore:starlette.middleware.wsgi is deprecated")
+def test_an_exception_in_a_mounted_part_is_in_the_entry(log: RecordingLogger) -> None:
+    """Where Flask is a part of an ASGI application, which is what is recorded."""
+    from starlette.middleware.wsgi import WSGIMiddleware
+
+    app = log.asgi(Starlette(routes=[Mount("/old", WSGIMiddleware(make(None)))]))
+    with TestClient(app) as client:
+        assert [client.get(f"/old/{name}").status_code for name in ("broken", "refused")] == [500, 403]
+    broken, refused = log.entries
+    assert (broken.error_type, broken.errors) == ("exception", ("ValueError: broken",))
+    assert 'raise ValueError("broken")' in (broken.traceback or "")
+    assert (refused.error_type, refused.errors) == ("http_4xx", ())
 
 
 def test_what_the_host_makes_of_an_exception_counts(log: RecordingLogger) -> None:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from time import perf_counter
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
+from integration_logger.adapters import signals
 from integration_logger.adapters.adapter import Adapter, announced, report
 from integration_logger.bodies import Body
 from integration_logger.capture import OPENTELEMETRY, Capture, own, trace_id
 from integration_logger.context import current
 from integration_logger.entry import RawHeaders
+
+if TYPE_CHECKING:
+    from integration_logger.recorder import Recorder
 
 _NO_BODY_STATUS: Final = frozenset((204, 304))
 _NO_BODY_METHODS: Final = frozenset(("GET", "HEAD", "OPTIONS", "DELETE", "TRACE"))
@@ -34,6 +38,10 @@ def full_url(scheme: str, name: str | None, target: str) -> tuple[str | None, st
 
 class Middleware(Adapter):
     """Which calls are recorded that come in, and how."""
+
+    def __init__(self, recorder: Recorder, **options: Any) -> None:
+        super().__init__(recorder, **options)
+        signals.listen()
 
     def has(self, capture: Capture | None) -> bool:
         """Tell whether this logger, installed twice, has the call already."""
@@ -119,6 +127,8 @@ class InboundCall:
             self.handled = handling
             if not self.disconnected:
                 capture.fail("exception", handling, phase="wait")
+        elif status >= 500 and capture.answered_for is not None:
+            capture.fail("exception", capture.answered_for, phase="wait")
         self.remaining = announced(length)
         if status in _NO_BODY_STATUS or capture.method == "HEAD":
             body.omitted = None
@@ -204,4 +214,6 @@ class InboundCall:
         except Exception as error:
             report(self.middleware.recorder, error)
         self.middleware.recorder.record(capture)
-        capture.request_body = capture.response_body = None  # a task that outlives the call has the capture
+        capture.request_body = capture.response_body = capture.answered_for = (
+            None  # a task that outlives the call has the capture
+        )

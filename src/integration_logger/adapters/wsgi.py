@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from integration_logger.adapters import wsgi_environ, wsgi_signals
+from integration_logger.adapters import wsgi_environ
 from integration_logger.adapters.adapter import report
 from integration_logger.adapters.inbound import Middleware
 from integration_logger.adapters.paths import Patterns
@@ -35,7 +35,6 @@ class WSGIMiddleware(Middleware):
     ) -> None:
         super().__init__(recorder, include=include, exclude=exclude, labels=labels, bodies=bodies)
         self.app = app
-        wsgi_signals.listen()
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Serve one call."""

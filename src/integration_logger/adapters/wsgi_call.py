@@ -83,9 +83,6 @@ class Call(InboundCall):
         pairs = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
         self.capture.route = wsgi_environ.route(self.given)  # later Flask has put its request away
         self.bodiless = self.answered(int(status[:3]), pairs, handling)
-        capture = self.capture
-        if capture.answered_for is not None and self.handled is None and status[:1] == "5":
-            capture.fail("exception", capture.answered_for, phase="wait")
 
     def _write(self, data: bytes) -> object:
         """Pass on what the app writes by hand."""
@@ -204,8 +201,7 @@ class Call(InboundCall):
         super()._failed(error)
 
     def record(self) -> None:
-        """Write the entry, and let go of what would otherwise hold itself: the environ, and what was raised."""
-        self.capture.answered_for = None
+        """Write the entry, and let go of the environ, which would otherwise hold itself."""
         self.input.nobody_looks()
         if self.given.get(FILE_WRAPPER) == self._wrap_file:
             self.given[FILE_WRAPPER] = self.wrap_inner
