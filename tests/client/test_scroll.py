@@ -227,6 +227,13 @@ def test_does_not_wait_where_more_is_there(naps: list[float], follow: Follow) ->
     assert {request.url.path for request in server.asked} == {"/logs/api/entries"}
 
 
+def test_waits_where_a_page_leads_nowhere(naps: list[float], follow: Follow) -> None:
+    """A server that says there is more and gives nothing is not asked without a pause."""
+    server = Answers(page(1, end=1), *[page(end=1, has_more=True)] * 3, page(2, end=2))
+    assert follow(server, 2) == [1, 2]
+    assert naps == [1, 2, 4, 8]
+
+
 @pytest.mark.parametrize("status", [429, 503])
 def test_stays_away_as_long_as_the_server_says(naps: list[float], follow: Follow, status: int) -> None:
     """``Retry-After`` is obeyed, as seconds and as a date, up to an hour."""

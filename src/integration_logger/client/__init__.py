@@ -108,7 +108,7 @@ class Scroll:
         """Yield what is to be done next, whatever it is done with; take what was answered."""
         position = self._place.begin()
         while True:
-            page = yield from self._page(position)
+            before, page = position, (yield from self._page(position))
             for item in page.items:
                 yield item
                 # The caller has come back for more, so this one is dealt with.
@@ -116,6 +116,8 @@ class Scroll:
             if page.next_cursor > position:
                 yield _Reached(position := page.next_cursor)
             if page.has_more:
+                if position == before:  # nothing came of it, and would not at once
+                    yield _Wait(self._pace.after(news=False))
                 continue
             if not self._follow:
                 return
