@@ -63,6 +63,19 @@ LEAKS: dict[str, dict[str, Any]] = {
     "option of a command": error(
         f"Command '['mysql', '--password', '{SECRET}', 'db']' returned non-zero exit status 1."
     ),
+    "column of CSV": body(f"id,password,name\n1,x,ana\n2,{SECRET},bo\n", "text/csv"),
+    "column of CSV with semicolons": body(f'"id";"API key"\r\n"1";"a;""{SECRET}"\r\n', "text/csv; charset=utf-8"),
+    "last column of CSV": body(f"id,password\n1,{SECRET}", "text/csv"),
+    "column between tabs": body(f"id\tpassword\n1\t{SECRET}\n", "text/tab-separated-values"),
+    "exchange of a code as JSON": body(json.dumps({"grant_type": "authorization_code", "code": SECRET})),
+    "exchange of a device code": body(json.dumps({"device_code": SECRET, "grant_type": "urn:x:device_code"})),
+    "default of a variable of GraphQL": body(
+        json.dumps({"query": f'mutation($password: String = "{SECRET}") {{ login(password: $password) }}'})
+    ),
+    "default in a schema": body(json.dumps({"properties": {"password": {"type": "string", "default": SECRET}}})),
+    "no schema": body(json.dumps({"properties": {"password": {"type": "string", "value": SECRET}}})),
+    "type that is none": body(json.dumps({"properties": {"password": {"type": SECRET}}})),
+    "looks like a placeholder": body(f"password=${SECRET}&a=b", TEXT),
     "cookies in one header": header("Set-Cookie", f"a=b; Path=/, sid={SECRET}; Path=/"),
     "callback without a state": {"url": f"https://a.example/auth/google/callback?code={SECRET}&scope=email"},
     "callback in a Referer": header("Referer", f"https://a.example/oauth2/callback?code={SECRET}"),
@@ -97,6 +110,38 @@ KEPT: dict[str, dict[str, Any]] = {
     "described routes": body(
         json.dumps({"paths": {"/auth/token": {"post": {"summary": "Sign in"}}, "/auth": {"get": {}}}})
     ),
+    "variables of GraphQL": body(
+        json.dumps({"query": "mutation L($password: String!) { login(password: $password) { token } }"})
+    ),
+    "variables of GraphQL, compact": body(json.dumps({"query": "mutation($pin:Int!){login(pin:$pin){token}}"})),
+    "GraphQL alone": body(
+        "mutation L($password: String!) {\n  login(password: $password) { token }\n}", "application/graphql"
+    ),
+    "parameters of SQL": error("[SQL: UPDATE users SET password=%(password)s, token = ? WHERE id = %(id)s]"),
+    "variable of a shell": body("curl -d token=${GITHUB_TOKEN} https://a.example", TEXT),
+    "schema": body(json.dumps({"type": "object", "properties": {"password": {"type": "string", "minLength": 8}}})),
+    "schemas of FastAPI": body(
+        json.dumps(
+            {
+                "components": {
+                    "schemas": {"Token": {"properties": {"access_token": {"type": "string"}}, "type": "object"}},
+                    "securitySchemes": {
+                        "OAuth2PasswordBearer": {
+                            "type": "oauth2",
+                            "flows": {"password": {"scopes": {}, "tokenUrl": "t"}},
+                        }
+                    },
+                }
+            }
+        )
+    ),
+    "words after basic": body(json.dumps({"text": "from basic plan-2024 to Basic membership2, basic training101"})),
+    "what an installation may": body(json.dumps({"permissions": {"secrets": "read", "metadata": "write"}})),
+    "address of a repository": body(json.dumps({"ssh_url": "ssh://git@github.com/octocat/hello.git"})),
+    "parts of a page": body(
+        '<table id="session"><tr><td>10:30</td></tr></table><h4 id="password">Password</h4>', "text/html"
+    ),
+    "ordinary CSV": body("id,author,token_count\n1,Ana,3\n", "text/csv"),
     "key of a cache": error("miss: cache-key-7d4c1f09e3b85a26c0d9417ef3b2a685"),
 }
 

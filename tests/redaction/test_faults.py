@@ -36,9 +36,11 @@ AWAY = {
 """What compiles, in a thread of its own."""
 BOUND = {
     "values.is_card",
+    "values.is_basic",
     "values.is_credential",
     "values.is_iban",
     "values._key",
+    "values._scheme",
     "bodies._is_plain",
     "redactor._as_shown",
 }
@@ -50,6 +52,11 @@ MORE = (
     (b"<Tax>1</Tax> 4111 1111 1111 1111 GB82WEST12345698765432", "text/xml"),
     (b"d=%5B&" + b"%25" * 12 + b"password", "application/x-www-form-urlencoded"),
     (b'{"a": "b", "value": "x", "typ', "application/json"),
+    (
+        b'{"properties": {"password": {"type": "string"}}, "grant_type": "authorization_code", "code": "x"}',
+        "application/json",
+    ),
+    (b"id,password\n1,x\n", "text/csv"),
     (b"C:\\dir and \\u0041", "text/plain"),
     (b"at /cb?code=abc&state=xyz, or \\u0070in, \\n and C:\\dir", "text/plain"),
 )

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from integration_logger import charsets
-from integration_logger.redaction import forms, json, multipart, pairs, text
+from integration_logger.redaction import forms, json, multipart, pairs, tables, text
 from integration_logger.redaction.edits import MASK, Edit, apply, fresh, merge, whole
 from integration_logger.redaction.remembered import Remembered
 from integration_logger.redaction.suspects import Hit
@@ -58,7 +58,7 @@ def form_of(content_type: str | None) -> Form:
         syntax,
         other,
         (boundary[1] or boundary[2]).encode("utf-8", "replace") if boundary else None,
-        other is None and syntax != "multipart",
+        other is None and syntax not in ("multipart", "table"),
     )
 
 
@@ -75,6 +75,8 @@ def _syntax(kind: str) -> str:
         return "json"
     if kind == "application/x-www-form-urlencoded":
         return "form"
+    if kind in ("text/csv", "text/tab-separated-values"):
+        return "table"
     return "multipart" if kind.startswith("multipart/") else "text"
 
 
@@ -95,6 +97,8 @@ def _edits(data: bytes, form: Form, rules: Rules, truncated: bool, hits: Sequenc
     if form.syntax == "multipart":
         return fresh(data, multipart.edits(data, form.boundary, rules, truncated=truncated))
     hits = rules.hits(data) if hits is None else hits
+    if form.syntax == "table":
+        return fresh(data, merge([*text.edits(data, hits, rules), *tables.edits(data, rules)]))
     if not hits and not (truncated and pairs.may_be_nameless(data)) and not rules.paths.in_bodies:
         return []
     return fresh(data, _found(data, form, rules, truncated, hits))

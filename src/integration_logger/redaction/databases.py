@@ -73,6 +73,7 @@ def _main_patterns(names: Names, shapes: Sequence[Shape]) -> Iterator[_Pattern]:
     for name in scan_patterns(names.listed | names.endings):
         yield NAME, name + _AFTER_NAME, caseless
         yield NAME, name + _IN_TAG, caseless
+    yield NAME, f"grant_type{_AFTER_NAME}", 0
     parameters = "|".join(scan_patterns(names.in_queries))
     yield PARAMETER, f"(?:{parameters}|code|state|input_value){_AFTER_PARAMETER}", caseless
     for kind, patterns in ((ESCAPE, ESCAPES), (PERCENT, PERCENTS)):

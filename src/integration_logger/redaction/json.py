@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from integration_logger.redaction import layers, pairs, spans
+from integration_logger.redaction import layers, pairs, schemas, spans
 from integration_logger.redaction.edits import MASK, Edit, merge
 from integration_logger.redaction.structure import LONGEST_NAME, Structure, key_of, string_before
 from integration_logger.redaction.suspects import NAME, Hit
@@ -25,6 +25,7 @@ _SIMPLE: Final = re.compile(rb'[ \t\r\n]*+("(?:[^"\\]++|\\.)*+"|[^\s,\]}"{\[][^\
 """A value as most are: a whole string, or what has neither quotes nor brackets."""
 _STRINGS: Final = re.compile(rb'(?:[^"]++|"(?:[^"\\]++|\\.)*+")*+', re.DOTALL)
 
+_EXCHANGED: Final = re.compile(rb'"(code|device_code|assertion)"[ \t\r\n]*+:')
 _BEGINNING: Final = re.compile(rb"(?:\xef\xbb\xbf|\x1e)?[ \t\r\n]*+[\[{]")
 _validate: Final = msgspec.json.Decoder(msgspec.Raw).decode
 
@@ -70,6 +71,8 @@ class _Document:
             self._outside = hit[2]
             is_key = self._data[position] == ord(":")
             name = _name(self._data[slice(*string)], is_key=is_key)
+            if is_key and name == b"grant_type":
+                return self._exchanged(string[0])
             if not self._rules.names.sensitive(name):
                 return []
             return self._under(hit[2], name) if is_key else self._pair(*string, name)
@@ -88,12 +91,19 @@ class _Document:
         else:
             start = _after_blanks(data, position)
             end = spans.json_value(data, start)
-        is_described = name[:1] == b"/" and data[start : start + 1] == b"{"  # a path, in OpenAPI
-        if is_described or not is_secret(name, data[start:end]):
+        if (data[start : start + 1] == b"{" and self._is_description(name, start, end)) or not is_secret(
+            name, data[start:end]
+        ):
             return []
         if end > self._outside:
             self._outside = end
         return [Edit(start, end, name, "name", _MASK)]
+
+    def _is_description(self, name: bytes, start: int, end: int) -> bool:
+        """Tell whether an object under a sensitive name has no secret: that of a path in OpenAPI, a schema."""
+        container = self._structure.container(start - 1)
+        parent = key_of(self._data, self._structure.span(container)[0]) if container >= 0 else None
+        return name[:1] == b"/" or schemas.is_schema(parent, self._data[start:end])
 
     def _string(self, start: int) -> list[Edit]:
         """Return what is secret in one string: a document, a text, a key written with escapes, or half of a pair."""
@@ -122,6 +132,16 @@ class _Document:
             if self._structure.container(match.start()) == container:
                 return self._under(match.end(), name)
         return []
+
+    def _exchanged(self, start: int) -> list[Edit]:
+        """Return the edits for what is exchanged for a token, in the object that says so."""
+        container = self._structure.container(start)
+        first, last = self._structure.span(container) if container >= 0 else (0, len(self._data))
+        found: list[Edit] = []
+        for match in _EXCHANGED.finditer(self._data, max(first, start - pairs.REACH), min(last, start + pairs.REACH)):
+            if self._structure.container(match.start()) == container:
+                found += self._under(match.end(), match[1])
+        return found
 
     def _item_beside(self, container: int, start: int, end: int, name: bytes) -> list[Edit]:
         """Return the edit for the other item of ``["name", "value"]`` in a list of such, as headers are written."""

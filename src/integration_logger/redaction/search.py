@@ -29,7 +29,7 @@ class Search:
     """Finds suspects with regular expressions; every one of them is linear."""
 
     def __init__(self, names: Names, shapes: Sequence[Shape]) -> None:
-        self._may_be_name = _endings(last_words(names.listed | names.endings))
+        self._may_be_name = _endings(last_words(names.listed | names.endings) | {b"grant_type"})
         self._may_be_parameter = _endings(last_words(names.in_queries | {("code",), ("state",), ("input", "value")}))
         self._shapes = [_finder(shape) for shape in shapes]
 

@@ -30,6 +30,8 @@ _LINE: Final = re.compile(rb"[^\r\n]*+")
 _FIRST_OF_PAIR: Final = re.compile(rb"""[(\[{]\s*[bBuUrR]{0,2}["']\Z""")
 _END_OF_URL: Final = re.compile(rb"""[\s"'<>]""")
 _EMPTY: Final = frozenset((b"", b'""', b"''", b"null", b"none", b"nil", b"true", b"false", b"[]", b"{}", b"undefined"))
+_RIGHTS: Final = frozenset((b'"read"', b'"write"', b'"admin"'))
+"""To secrets: what GitHub says that an installation may."""
 _TWELVE_DIGITS: Final = re.compile(rb"(?:[0-9][ -]?){12}")
 _QUOTES: Final = (b'"', b"'", b"`")
 _ENCODED_SIGNS: Final = (b"a", b"A", b"c", b"C", b"d", b"D")  # the last of %3A, %3D, %2C and %7D
@@ -125,6 +127,8 @@ def is_secret(name: bytes, value: bytes) -> bool:
     """Tell whether the value of a sensitive name is worth masking: null, booleans and empty texts are not."""
     if len(value) < 16 and value.strip().lower() in _EMPTY:
         return False
+    if value in _RIGHTS and name.endswith(b"secrets"):
+        return False
     # In a mail, cc is a list of people; elsewhere it is a credit card.
     return name.rstrip(b"0123456789_-.")[-2:].lower() != b"cc" or _TWELVE_DIGITS.search(value) is not None
 
@@ -167,6 +171,9 @@ def _assigned(data: bytes, sign: int, end: int, name: bytes, prose: bool) -> lis
         if stop > head.end():  # the lines below, as in YAML
             return _edit(data, _after_gap(data, head.end()), stop, name)
     start = _after_gap(data, end)
+    if name.lstrip().startswith(b"$") and is_bare and (declared := _DECLARED.match(data, end)):
+        start = declared.end()  # of a variable of GraphQL its type is told, and perhaps a default
+        return _edit(data, start, spans.text_value(data, start), name) if declared[1] else []
     stop = spans.text_value(data, start, _style(data, begin, sign, end))
     if is_bare and data[end : end + 1] in (b" ", b"\t"):
         if prose and not _looks_secret(data[start:stop]):
@@ -176,6 +183,7 @@ def _assigned(data: bytes, sign: int, end: int, name: bytes, prose: bool) -> lis
     return _edit(data, start, stop, name)
 
 
+_DECLARED: Final = re.compile(rb"\s*+\[?\s*+[A-Z]\w*+!?\s*+\]?!?(?:\s*+(=)\s*+|(?=\s*+[,)$@]))")
 _END_OF_LINE: Final = re.compile(rb"[ \t]*+(?:[|>][+-]?[0-9]?[+-]?[ \t]*+)?(?=[\r\n])")
 _BEFORE_NAMES: Final = b" \t<>*|#-"
 _LINE_BEGINS: Final = re.compile(rb"[\r\n][%b]*+\Z" % re.escape(_BEFORE_NAMES))
@@ -271,7 +279,22 @@ def _after_gap(data: bytes, position: int) -> int:
 
 def _edit(data: bytes, start: int, stop: int, name: bytes) -> list[Edit]:
     value = data[start:stop]
-    if not is_secret(name, value):
+    if not is_secret(name, value) or _is_placeholder(data, start, name):
         return []
     quote = value[:1] if value[:1] in _QUOTES else b""
     return [Edit(start, stop, name.split()[-1], "name", quote + MASK + quote)]
+
+
+_PLACEHOLDER: Final = re.compile(
+    rb"""["']?(?:%s|\?|\$[0-9]{1,2}|\$(\w+)|\$\{(\w+)\}|\{\{?\s*+(\w+)\s*+\}?\}|%\((\w+)\)s|:(\w+)|<(\w+)>)"""
+    rb"""(?=["')\]},;&\s]|\Z)"""
+)
+
+
+def _is_placeholder(data: bytes, start: int, name: bytes) -> bool:
+    """Tell whether a value only says where one of this name will be put: ``password: $password``, ``token=%s``."""
+    match = _PLACEHOLDER.match(data, start)
+    if match is None:
+        return False
+    said = match[match.lastindex] if match.lastindex else name
+    return said.lower().replace(b"_", b"").endswith(name.split()[-1].lower().strip(b"$-.").replace(b"_", b""))

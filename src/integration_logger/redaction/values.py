@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from base64 import b64decode
 from collections.abc import Callable
 from typing import Final, NamedTuple
+from urllib.parse import unquote_to_bytes
 
 
 class Shape(NamedTuple):
@@ -42,6 +44,17 @@ def is_credential(text: bytes) -> bool:
     """Tell credentials from words: ``bearer`` and ``basic`` occur in prose too."""
     plain = text.islower() or text.isupper() or text.istitle()
     return len(text) >= 32 or not plain or _digits(text) > 0
+
+
+def is_basic(text: bytes) -> bool:
+    """Tell user and password in base64, or what somebody sends in their place, from a word after ``basic``."""
+    if len(text) >= 20:
+        return is_credential(text)
+    code = unquote_to_bytes(text).rstrip(b"=")
+    try:
+        return b":" in b64decode(code[: len(code) // 4 * 4], validate=True)
+    except ValueError:
+        return False
 
 
 def _digits(text: bytes) -> int:
@@ -83,21 +96,28 @@ CARD: Final = Shape(
     ),
     holds=is_card,
 )
-CREDENTIALS: Final = Shape(
-    "credentials",
-    r"(?:bearer|basic)[\s+%\\][A-Za-z0-9._~+/=%\\\s-]{8}",
-    re.compile(
-        rb"(?<![A-Za-z])(?:bearer|basic)(?:\s|%20|\+)++(?!realm=|error=|scope=)([A-Za-z0-9._~+/=%-]{8,}+)",
-        re.IGNORECASE,
-    ),
-    holds=is_credential,
-    caseless=True,
-)
+
+
+def _scheme(name: str, holds: Callable[[bytes], bool]) -> Shape:
+    return Shape(
+        "credentials",
+        rf"{name}[\s+%\\][A-Za-z0-9._~+/=%\\\s-]{{8}}",
+        re.compile(
+            rb"(?<![A-Za-z])%b(?:\s|%%20|\+)++(?!realm=|error=|scope=)([A-Za-z0-9._~+/=%%-]{8,}+)" % name.encode(),
+            re.IGNORECASE,
+        ),
+        holds=holds,
+        caseless=True,
+    )
+
+
+BEARER: Final = _scheme("bearer", is_credential)
+BASIC: Final = _scheme("basic", is_basic)
 USERINFO: Final = Shape(
     "userinfo",
     r"""[/?#][^\s/?#"'<>\\]+@""",
     re.compile(
-        rb"""[A-Za-z0-9]:\\{0,4}/\\{0,4}/([^\s/?#"'<>\\]+"""
+        rb"""[A-Za-z0-9]:\\{0,4}/\\{0,4}/(?!git@)([^\s/?#"'<>\\]+"""
         # a password with signs that ought to be encoded; a number before them is a port
         rb"""|[^\s/?#"'<>\\:@\[]{0,48}:(?![0-9]{1,5}[/?#])[^\s"'<>\\@]{1,48})@"""
     ),
@@ -122,7 +142,7 @@ JWT: Final = Shape(
 )
 
 SHAPES: Final[tuple[Shape, ...]] = (
-    CARD, CREDENTIALS, USERINFO,
+    CARD, BEARER, BASIC, USERINFO,
     PRIVATE_KEY, JWT,
     _key("aws key", "AKIA", "", "[A-Z0-9]", 16),
     _key("aws key", "ASIA", "", "[A-Z0-9]", 16),

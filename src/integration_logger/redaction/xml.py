@@ -39,7 +39,11 @@ def tagged(data: bytes, end: int, rules: Rules) -> Iterator[Edit]:
         yield from content_of(data, start, end, name or tag[1])
 
 
-_HTML: Final = frozenset(b"a body button div fieldset form h1 h2 h3 input label li main p section select span".split())
+_HTML: Final = frozenset(
+    b"a article aside body button details dialog div dl fieldset figure footer form h1 h2 h3 h4 h5 h6 header input"
+    b" label legend li main nav ol p section select span svg table tbody tfoot thead tr ul".split()
+)
+"""Elements whose id names a part of the page."""
 
 
 def named(data: bytes, start: int, end: int, name: bytes) -> Iterator[Edit]:
