@@ -21,6 +21,7 @@ from integration_logger.client import scroll
 from integration_logger.client.asking import PAGE
 from integration_logger.errors import ConfigurationError, ScrollError
 from integration_logger.stores.memory import MemoryStore
+from integration_logger.testing import recording
 from integration_logger.viewer import Viewer
 from tests.postgresql import free_port
 from tests.viewer.server import new_entry, serving
@@ -82,6 +83,25 @@ def test_a_coroutine_reads_the_same(store: MemoryStore, url: str) -> None:
         return [entry["id"] async for entry in scroll(url, headers=HEADERS, follow=False)]
 
     assert anyio.run(read) == [entry["id"] for entry in scroll(url, headers=HEADERS, follow=False)]
+
+
+def test_to_read_a_log_adds_nothing_to_it(store: MemoryStore, url: str) -> None:
+    """Who follows the log of a process that records what it sends would never come to its end; other calls are kept."""
+    store.write([new_entry(body_size=0) for _ in range(3)])
+
+    async def read(client: Any) -> int:
+        async with client:
+            return len([entry async for entry in scroll(url, headers=HEADERS, follow=False, client=client)])
+
+    with recording() as log:
+        undo = log.instrument_httpx()
+        try:
+            for _ in scroll(url, headers=HEADERS, follow=False):
+                httpx.get(f"{url}/api/meta", headers=HEADERS)
+            assert anyio.run(read, log.httpx(httpx.AsyncClient())) == 3
+        finally:
+            undo()
+        assert [entry.url for entry in log.entries] == [f"{url}/api/meta"] * 3
 
 
 def test_filters_are_those_of_the_api(store: MemoryStore, url: str) -> None:

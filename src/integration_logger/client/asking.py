@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from integration_logger.context import at_work
 from integration_logger.errors import ConfigurationError, ScrollError
 
 if TYPE_CHECKING:
@@ -71,14 +72,16 @@ class Asking:
     def sync(self, client: Any, step: Fetch) -> Page | Failure:
         """Ask once."""
         try:
-            return self._read(client.get(self._url, **self._options(step)))
+            with at_work():  # who follows a log would otherwise add to it for ever
+                return self._read(client.get(self._url, **self._options(step)))
         except _failures(client) as error:
             return self._unreachable(error)
 
     async def coroutine(self, client: Any, step: Fetch) -> Page | Failure:
         """Ask once."""
         try:
-            return self._read(await client.get(self._url, **self._options(step)))
+            with at_work():
+                return self._read(await client.get(self._url, **self._options(step)))
         except _failures(client) as error:
             return self._unreachable(error)
 
