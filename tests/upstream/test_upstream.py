@@ -9,7 +9,7 @@ import pytest
 
 from tests.upstream.__main__ import SUITES, outcomes, source
 
-pytestmark = pytest.mark.reliability
+pytestmark = [pytest.mark.reliability, pytest.mark.timeout(300)]  # a whole suite
 
 QUICK = ["-k", "not trio"]
 FAILED_BEFORE = ["--lf", "--lfnf=none"]
