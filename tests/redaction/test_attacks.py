@@ -38,6 +38,7 @@ def part(headers: str, after: str = "") -> dict[str, Any]:
     return body(f"--XyZ\r\n{headers}\r\n\r\n{SECRET}\r\n--XyZ--\r\n{after}", PARTS)
 
 
+RESET = {"url": f"https://a.example/reset/{SECRET}", "route": "/reset/{token}"}
 DISPOSITION = "Content-Disposition: form-data;"
 LEAKS: dict[str, dict[str, Any]] = {
     "text after the last part": body(
@@ -82,6 +83,10 @@ LEAKS: dict[str, dict[str, Any]] = {
     "callback in an error": error(f"GET https://a.example/login/callback?code={SECRET} failed"),
     "exchange of a code in an error": error(f"cannot read b'grant_type=authorization_code&code={SECRET}'"),
     "answer that is sent as a form": body(f"code={SECRET}&state=abc&id_token=x", FORM),
+    "secret of a path in a Referer": RESET | header("Referer", f"https://a.example/reset/{SECRET}"),
+    "secret of a path in a Location": RESET | header("Location", f"/reset/{SECRET}/"),
+    "secret of a path in an error": RESET | error(f"nobody for https://a.example/reset/{SECRET}, {SECRET!r}"),
+    "secret of a path in a traceback": RESET | {"traceback": f"KeyError: {SECRET!r}"},
     "header that is called otherwise": header("X-Authentication", SECRET),
 }
 

@@ -128,6 +128,7 @@ def entries() -> Iterator[tuple[Canary | None, Entry]]:
     for canary in SECRETS:
         yield canary, canary.entry()
     yield None, make_entry(labels={"source_url": "/bots/3"})
+    yield None, make_entry(url="https://a.example/reset/abcdefgh1", route="/reset/{token}", errors=("no abcdefgh1",))
     headers = [(b"Cookie", b"alone; a=b")]
     for body, kind in MORE:
         for truncated in (False, True):

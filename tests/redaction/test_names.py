@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from integration_logger.errors import ConfigurationError
 from integration_logger.redaction.names import Names
 
 NAMES = Names()
@@ -237,3 +238,9 @@ def test_verdicts_are_bounded() -> None:
     for number in range(10_000):
         names.sensitive(b"name-%d" % number)
     assert len(names.sensitive.__self__) <= 4096  # type: ignore[attr-defined]
+
+
+def test_names_in_other_scripts_are_refused() -> None:
+    """They would be looked for in vain, so the host is told, and told what to do instead."""
+    with pytest.raises(ConfigurationError, match=r"json:\$\.\.contraseña"):
+        Names(names=["contraseña"])

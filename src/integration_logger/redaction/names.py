@@ -157,7 +157,11 @@ def _given(option: str, names: Iterable[str]) -> set[Words]:
     good = [name for name in listed if isinstance(name, str) and name.strip()]
     if len(good) < len(listed) or not (listed or isinstance(names, Collection)) or isinstance(names, str):
         raise ConfigurationError(f"Redactor: {option} takes a list of names such as ['tax_id'], not {names!r}")
-    return {split(name.encode("utf-8", "replace")) for name in good}
+    if foreign := [name for name in good if not name.isascii()]:
+        raise ConfigurationError(
+            f"Redactor: {option} takes ASCII, not {foreign[0]!r}; paths takes all names, such as json:$..{foreign[0]}"
+        )
+    return {split(name.encode()) for name in good}
 
 
 def _parse(listed: str) -> set[Words]:

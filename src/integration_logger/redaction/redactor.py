@@ -14,7 +14,7 @@ import msgspec
 from msgspec.structs import force_setattr
 
 from integration_logger.entry import Entry, Message
-from integration_logger.redaction import bodies, forms, headers, pairs, routes
+from integration_logger.redaction import bodies, forms, headers, pairs, repeats, routes
 from integration_logger.redaction.asked import Asked
 from integration_logger.redaction.edits import MASK, Edit, apply, fresh
 from integration_logger.redaction.known import known
@@ -105,6 +105,8 @@ class _Masking:
         self._rules = rules
         self._small = 0 if rules.paths.in_bodies else min(_SMALL, max_body)
         self._max_body = max_body
+        self._in_path: list[bytes] = []
+        """Secrets that only their place in the URL gives away."""
         self.places: dict[str, None] = {}
 
     def entry(self, entry: Entry) -> None:
@@ -112,6 +114,7 @@ class _Masking:
         rules = self._rules
         if (route := entry.route) and rules.hidden_in[route] and entry.url:
             force_setattr(entry, "url", self._text(entry.url, "url", partial(self._route_edits, route)))
+            self.places |= dict.fromkeys(repeats.silence(entry, self._in_path))
         parts = [_texts(entry)]
         together: list[tuple[str, Message, bytes]] = []
         for half, message in (("request", entry.request), ("response", entry.response)):
@@ -219,7 +222,9 @@ class _Masking:
         return forms.url_edits(data, rules) if rules.paths.query or rules.hits(data) else []
 
     def _route_edits(self, route: str, url: bytes) -> list[Edit]:
-        return routes.edits(url, route, self._rules.names)
+        edits = routes.edits(url, route, self._rules.names)
+        self._in_path += [url[edit.start : edit.end] for edit in edits]
+        return edits
 
     def _text(self, value: str, place: str, find: Callable[[bytes], list[Edit]]) -> str:
         data = value.encode("utf-8", "surrogatepass")
