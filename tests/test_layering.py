@@ -15,8 +15,8 @@ ROOT = Path(integration_logger.__file__).parent
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("entry", "errors", "ids", "context", "descriptors", "forks", "trouble", "texts"),
     (
-        "charsets", "codec", "bodies", "redaction", "processors", "capture", "values", "filters", "query_text", "query",
-        "retention", "proxies", "health", "plain", "catalogue", "integrations",
+        "charsets", "codec", "bodies", "redaction", "processors", "capture", "transactions", "values", "filters",
+        "query_text", "query", "retention", "proxies", "health", "plain", "catalogue", "integrations",
     ),
     ("spool", "stores"),
     ("recorder", "shipping", "observers", "exports"),
@@ -63,7 +63,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "opentelemetry": ("telemetry", "logger"),
 }
 """Which top-level modules may import a package."""
-NO_EVENT_LOOP = ("adapters", "recorder", "capture", "bodies", "redaction", "codec", "spool", "context")
+NO_EVENT_LOOP = ("adapters", "recorder", "capture", "transactions", "bodies", "redaction", "codec", "spool", "context")
 
 
 def modules() -> list[Path]:

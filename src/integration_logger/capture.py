@@ -6,19 +6,16 @@ once, in ``finish``.
 
 from __future__ import annotations
 
-import re
 import socket
-import sys
 import traceback
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from itertools import islice
 from time import perf_counter
-from typing import Any, Final, Protocol, Self, TypeVar
+from typing import Any, Final
 
 from integration_logger import bodies
 from integration_logger.bodies import Body
-from integration_logger.context import attempts, current
 from integration_logger.entry import LABEL_COLUMNS, Entry, Kind, RawHeaders, Status
 from integration_logger.ids import new_id
 from integration_logger.texts import characters, safe_text
@@ -32,8 +29,6 @@ MAX_TRACEBACK: Final = 16 * 1024
 INHERITED: Final = ("tenant", "application", "user_id")
 """Labels that an entry hands to the entries made within it, besides ``source_*``."""
 
-OPENTELEMETRY: Final = "opentelemetry.trace"
-"""The module that knows the current span, where the host has imported it."""
 _SERVER_HOST = socket.gethostname()
 
 
@@ -231,47 +226,6 @@ class Capture:
         return labels
 
 
-class Transaction:
-    """One call as the host sees it, which may take several attempts: redirects, round trips for auth, retries."""
-
-    __slots__ = ("count", "id", "outer", "recorder", "within")
-
-    def __init__(self, recorder: object, outer: Transaction | None = None, within: Capture | None = None) -> None:
-        self.recorder = recorder
-        self.within = within
-        """What its attempts are made in, and nothing that is made in them."""
-        self.outer = other(outer, recorder)
-        """That of another logger."""
-        self.id: str | None = None
-        self.count = 0
-
-    def add(self, capture: Capture) -> None:
-        """Make a capture the next attempt."""
-        self.count += 1
-        capture.attempt = self.count
-        if self.id is None:
-            self.id = capture.id
-        else:
-            capture.transaction_id = self.id
-
-    def take_back(self) -> None:
-        """Forget the last attempt: somebody further inside records it."""
-        self.count -= 1
-        if self.count == 0:
-            self.id = None
-
-
-def transaction_here(recorder: object) -> Transaction | None:
-    """Return what a call that begins here is an attempt of, within ``log.attempts()``."""
-    transaction = own(attempts.get(), recorder)
-    if transaction is None:
-        return None
-    here = own(current.get(), recorder)
-    while here is not transaction.within and here is not None and here.kind in ("script", "run"):
-        here = own(here.outer, recorder)
-    return transaction if here is transaction.within else None
-
-
 class Detached:
     """What ``log.current()`` is outside of a captured call: it takes the same calls and does nothing."""
 
@@ -283,30 +237,6 @@ class Detached:
 
     def discard(self) -> None:
         """Do nothing."""
-
-
-class _Nested(Protocol):
-    @property
-    def recorder(self) -> object: ...
-    @property
-    def outer(self) -> Self | None: ...
-
-
-Found = TypeVar("Found", bound=_Nested)
-
-
-def own(found: Found | None, recorder: object) -> Found | None:
-    """Return the nearest that is of this logger, looking outward: several loggers may see the same call."""
-    while found is not None and found.recorder is not recorder:
-        found = found.outer
-    return found
-
-
-def other(found: Found | None, recorder: object) -> Found | None:
-    """Return the nearest that is of another logger, looking outward."""
-    while found is not None and found.recorder is recorder:
-        found = found.outer
-    return found
 
 
 def add_labels(labels: dict[str, str | list[str]], more: Mapping[str, object]) -> None:
@@ -336,20 +266,3 @@ def _cut_start(text: str) -> str:
     text = text[-MAX_TRACEBACK:].partition("\n")[2]
     before, end_of_key, after = text.partition("-----END")
     return after.partition("\n")[2] if end_of_key and "-----BEGIN" not in before else text
-
-
-def trace_id(traceparent: bytes | None) -> str | None:
-    """Return the trace id of OpenTelemetry's current span, else of a ``traceparent`` header, else None.
-
-    The header's form is that of W3C Trace Context, 3.2: ``00-<32 hex>-<16 hex>-<2 hex>``.
-    """
-    if (otel := sys.modules.get(OPENTELEMETRY)) is not None:
-        found = otel.get_current_span().get_span_context().trace_id
-        if found:
-            return f"{found:032x}"
-    if traceparent is not None and (match := _TRACEPARENT.match(traceparent)):
-        return match[1].decode()
-    return None
-
-
-_TRACEPARENT = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-|\Z)")

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol, Self, TypeVar
 
 if TYPE_CHECKING:
-    from integration_logger.capture import Capture, Transaction
+    from integration_logger.capture import Capture
+    from integration_logger.transactions import Transaction
 
 ENVIRON_KEY: Final = "integration_logger.capture"
 """Where a capture lies in the environ, for the log browser to leave itself out; names without a dot are text."""
@@ -44,3 +45,27 @@ def _unrecorded(value: bool) -> Iterator[None]:
     finally:
         with suppress(ValueError):  # ended from another context, as the garbage collector does
             unrecorded.reset(token)
+
+
+class _Nested(Protocol):
+    @property
+    def recorder(self) -> object: ...
+    @property
+    def outer(self) -> Self | None: ...
+
+
+Found = TypeVar("Found", bound=_Nested)
+
+
+def own(found: Found | None, recorder: object) -> Found | None:
+    """Return the nearest that is of this logger, looking outward: several loggers may see the same call."""
+    while found is not None and found.recorder is not recorder:
+        found = found.outer
+    return found
+
+
+def other(found: Found | None, recorder: object) -> Found | None:
+    """Return the nearest that is of another logger, looking outward."""
+    while found is not None and found.recorder is recorder:
+        found = found.outer
+    return found

@@ -16,9 +16,9 @@ from integration_logger.adapters.paths import Patterns
 from integration_logger.adapters.runs import ExternalIp, RunCapture
 from integration_logger.adapters.spans import Span
 from integration_logger.adapters.wsgi import EnvironLabels, WSGIApp, WSGIMiddleware
-from integration_logger.capture import Capture, Detached, Transaction, own
+from integration_logger.capture import Capture, Detached
 from integration_logger.compat import Compat
-from integration_logger.context import attempts, current
+from integration_logger.context import attempts, current, own
 from integration_logger.entry import Entry
 from integration_logger.integrations import Integration
 from integration_logger.lifecycle import Lifecycle
@@ -33,6 +33,7 @@ from integration_logger.shipping.detectors import DETECTORS
 from integration_logger.spool.writer import Spool
 from integration_logger.stores.base import Purged, Store
 from integration_logger.stores.erasures import erase, read_erasure
+from integration_logger.transactions import Transaction
 from integration_logger.viewer import Viewer, WSGIViewer
 from integration_logger.viewer.access import Authorize
 from integration_logger.viewer.audit import Act, Audit

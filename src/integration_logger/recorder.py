@@ -17,8 +17,8 @@ from typing import Any, Final, Protocol
 from msgspec.structs import force_setattr, replace
 
 from integration_logger import codec
-from integration_logger.capture import Capture, add_labels, other
-from integration_logger.context import at_work
+from integration_logger.capture import Capture, add_labels
+from integration_logger.context import at_work, other
 from integration_logger.entry import LABEL_COLUMNS, PHASES, Entry
 from integration_logger.errors import ConfigurationError
 from integration_logger.forks import this_process

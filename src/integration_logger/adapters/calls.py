@@ -11,10 +11,10 @@ from msgspec.structs import force_setattr
 from integration_logger import codec
 from integration_logger.adapters.spans import SpanCapture
 from integration_logger.bodies import OVERLAP, Body, content_type
-from integration_logger.capture import transaction_here
 from integration_logger.entry import Entry
 from integration_logger.plain import Plain
 from integration_logger.texts import safe_text
+from integration_logger.transactions import transaction_here
 
 if TYPE_CHECKING:
     from integration_logger.recorder import Recorder

@@ -12,10 +12,12 @@ from weakref import WeakKeyDictionary
 from integration_logger.adapters import httpx_errors
 from integration_logger.adapters.adapter import announced, report
 from integration_logger.adapters.httpx_streams import RequestStream, request_stream, response_stream
+from integration_logger.adapters.trace_context import OPENTELEMETRY, trace_id
 from integration_logger.bodies import Body
-from integration_logger.capture import OPENTELEMETRY, Capture, Transaction, own, trace_id, transaction_here
-from integration_logger.context import current
+from integration_logger.capture import Capture
+from integration_logger.context import current, own
 from integration_logger.entry import RawHeaders
+from integration_logger.transactions import Transaction, transaction_here
 
 if TYPE_CHECKING:
     from integration_logger.adapters.httpx import Outbound

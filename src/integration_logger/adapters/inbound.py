@@ -10,9 +10,10 @@ from urllib.parse import quote
 
 from integration_logger.adapters import signals
 from integration_logger.adapters.adapter import Adapter, announced, report
+from integration_logger.adapters.trace_context import OPENTELEMETRY, trace_id
 from integration_logger.bodies import Body
-from integration_logger.capture import OPENTELEMETRY, Capture, own, trace_id
-from integration_logger.context import current
+from integration_logger.capture import Capture
+from integration_logger.context import current, own
 from integration_logger.entry import RawHeaders
 
 if TYPE_CHECKING:

@@ -11,8 +11,9 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
 from integration_logger.adapters.decorators import decorated
-from integration_logger.capture import OPENTELEMETRY, Capture, Detached, own, trace_id
-from integration_logger.context import current, unrecorded
+from integration_logger.adapters.trace_context import OPENTELEMETRY, trace_id
+from integration_logger.capture import Capture, Detached
+from integration_logger.context import current, own, unrecorded
 from integration_logger.entry import Kind
 from integration_logger.errors import ConfigurationError
 from integration_logger.forks import this_process
