@@ -57,6 +57,7 @@ MORE = (
         "application/json",
     ),
     (b"id,password\n1,x\n", "text/csv"),
+    (b"pin=1\0", "text/plain"),
     (b"C:\\dir and \\u0041", "text/plain"),
     (b"at /cb?code=abc&state=xyz, or \\u0070in, \\n and C:\\dir", "text/plain"),
 )

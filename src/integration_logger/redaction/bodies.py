@@ -25,6 +25,7 @@ _TRANSPARENT: Final = re.compile(
     r"utf-?8|(?:us-?)?ascii|latin-?1|(?:iso[-_]?8859[-_]|windows-|cp)(?:125)?\d{1,2}|euc-(?:jp|kr)|koi8-[ru]",
     re.IGNORECASE,
 )
+_WIDE: Final = ("utf-16-le", "utf-16-be")
 _LAST_TOKEN: Final = re.compile(rb"""[^\s"'<>{}\[\],;&=()]{6,}\Z""")
 
 
@@ -86,11 +87,18 @@ def redact(message: Message, rules: Rules, limit: int, hits: Sequence[Hit] | Non
     charset = form.charset or _unmarked(data)
     if charset is not None:
         return _transcoded(data, charset, form, rules, truncated, limit)
+    if b"\0" in data and form.syntax != "multipart" and _hides_text(data, form, rules, truncated):
+        return Redacted(MASK, True, whole(data, "charset unknown"))
     edits = _edits(data, form, rules, truncated, hits)
     kept = apply(data, edits, limit)[:limit] if edits else data[:limit]
     if truncated and len(data) <= limit and not (edits and edits[-1].end == len(data)):
         kept = _LAST_TOKEN.sub(b"", kept)  # what was cut off might have shown it to be a secret
     return Redacted(kept, truncated or len(data) > limit, edits)
+
+
+def _hides_text(data: bytes, form: Form, rules: Rules, truncated: bool) -> bool:
+    """Tell whether something is suspect in a text if it is read as one of two bytes a character, untold."""
+    return any(_edits(data.decode(charset, "ignore").encode(), form, rules, truncated) for charset in _WIDE)
 
 
 def _edits(data: bytes, form: Form, rules: Rules, truncated: bool, hits: Sequence[Hit] | None = None) -> list[Edit]:
