@@ -12,7 +12,8 @@ from weakref import WeakKeyDictionary
 import wrapt
 
 from integration_logger.adapters.adapter import Adapter, report
-from integration_logger.adapters.httpx_call import Noted, OutboundCall, is_new
+from integration_logger.adapters.httpx_call import OutboundCall
+from integration_logger.adapters.httpx_marks import Noted, is_new
 from integration_logger.adapters.httpx_streams import Proxy
 from integration_logger.adapters.httpx_unsent import Unsent
 from integration_logger.adapters.paths import Patterns

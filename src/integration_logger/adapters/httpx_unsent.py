@@ -12,7 +12,8 @@ from weakref import WeakSet
 
 from integration_logger.adapters import httpx_errors
 from integration_logger.adapters.adapter import report
-from integration_logger.adapters.httpx_call import Mark, mark_of, remember, without_user_info
+from integration_logger.adapters.httpx_call import without_user_info
+from integration_logger.adapters.httpx_marks import Mark, mark_of, remember
 from integration_logger.capture import Capture
 from integration_logger.context import current, own, unrecorded
 
