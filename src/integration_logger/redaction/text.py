@@ -241,13 +241,13 @@ _BEFORE_PARAMETER: Final = re.compile(rb"(?:[?&;#]|\\u0026|%26|%3f)\Z", re.IGNOR
 def _is_callback(data: bytes, end: int, name: bytes) -> bool:
     """Tell whether ``code`` or ``state`` is a secret: in the answer of an authorization server, and in its exchange."""
     before, after = data[max(0, end - _LONGEST_URL) : end], data[end : end + _LONGEST_URL]
-    url = _END_OF_URL.split(before)[-1]
-    if name == b"code" and callbacks.is_one(url.partition(b"?")[0]):
+    path = before[: before.rfind(b"?")]
+    if name == b"code" and b"/" in path and callbacks.is_one(_END_OF_URL.split(path)[-1]):
         return True
     around = (before + after).lower()
     if b"code" not in around or not (b"state" in around or b"grant_type" in around):
         return False
-    url += _END_OF_URL.split(after, maxsplit=1)[0]
+    url = _END_OF_URL.split(before)[-1] + _END_OF_URL.split(after, maxsplit=1)[0]
     return _CODE.search(url) is not None and _WITH_CODE.search(url) is not None
 
 
