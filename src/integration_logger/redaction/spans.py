@@ -52,7 +52,8 @@ def text_value(data: bytes, position: int, style: Style = IN_TEXT) -> int:
 
 def block(data: bytes, key: int, position: int) -> int:
     """Return the end of the lines after a place that stand further right than the line that the key is in."""
-    begin = max(data.rfind(b"\n", 0, key), data.rfind(b"\r", 0, key)) + 1
+    nearest = max(0, key - _LONGEST_LINE)
+    begin = max(data.rfind(b"\n", nearest, key), data.rfind(b"\r", nearest, key), nearest - 1) + 1
     indent = _INDENT.match(data, begin)
     deeper = len(indent[0]) + 1 if indent else 1
     reached = position
@@ -62,6 +63,8 @@ def block(data: bytes, key: int, position: int) -> int:
     return reached
 
 
+_LONGEST_LINE: Final = 1024
+"""Bytes before a key in which its line is looked for: in text without line breaks each search would go to its start."""
 _INDENT: Final = re.compile(rb"[ \t]*+")
 _NEXT_LINE: Final = re.compile(rb"(?:\r\n|\n|\r)([ \t]*+(?:- )?)([^\r\n]*+)")
 
