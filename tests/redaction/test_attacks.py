@@ -91,6 +91,13 @@ LEAKS: dict[str, dict[str, Any]] = {
     "secret of a path in a Location": RESET | header("Location", f"/reset/{SECRET}/"),
     "secret of a path in an error": RESET | error(f"nobody for https://a.example/reset/{SECRET}, {SECRET!r}"),
     "secret of a path in a traceback": RESET | {"traceback": f"KeyError: {SECRET!r}"},
+    "token beside no likelihood": body(json.dumps({"token": SECRET, "logprobs": None, "start": 1})),
+    "token in an object around likelihoods": body(json.dumps({"token": SECRET, "items": [{"logprob": -1}]})),
+    "token whose value looks like a likelihood": body(json.dumps({"token": f'{SECRET}", "logprob": -1', "a": 1})),
+    "long token beside a likelihood": body(json.dumps({"token": SECRET * 9, "logprob": -1})),
+    "complaint that quotes": body(json.dumps({"password": [f"The password {SECRET} is too short."]})),
+    "complaint among secrets": body(json.dumps({"passwords": ["The password is too short.", SECRET]})),
+    "words that are a secret": body(json.dumps({"backup_codes": [f"it must be {SECRET} at least"]})),
     "header that is called otherwise": header("X-Authentication", SECRET),
 }
 
@@ -153,6 +160,51 @@ KEPT: dict[str, dict[str, Any]] = {
     "sign of no width": body("a\0b, author=ana, at 10:30\n", TEXT),
     "file among parts": body(f'--XyZ\r\n{DISPOSITION} name="n"\r\n\r\n7\r\n--XyZ--\r\n', PARTS),
     "ordinary CSV": body("id,author,token_count\n1,Ana,3\n", "text/csv"),
+    "pieces of text with their likelihood": body(
+        json.dumps(
+            {
+                "content": [
+                    {
+                        "token": "Hello",
+                        "logprob": -0.1,
+                        "bytes": [72],
+                        "top_logprobs": [{"token": "Hi", "bytes": [72, 105], "logprob": -2}],
+                    },
+                    {"token": "\n", "logprob": 0},
+                ]
+            }
+        )
+    ),
+    "pieces of text in a stream": body(
+        'data: {"choices": [{"logprobs": {"content": [{"token": " world", "logprob": -0.25, "bytes": null}]}}]}\n\n',
+        "text/event-stream",
+    ),
+    "pieces of text of other models": body(
+        json.dumps(
+            [{"token": "So", "tokenId": 17, "logProbability": -1}, {"logprob": -1, "rank": 1, "decoded_token": "x"}]
+        )
+    ),
+    "pieces of text of a search engine": body(
+        json.dumps({"tokens": [{"token": "quick", "start_offset": 2, "end_offset": 7, "type": "<ALPHANUM>"}]})
+    ),
+    "complaints of Laravel": body(
+        json.dumps(
+            {"errors": {"password": ["The password is required.", "The password must be at least 8 characters."]}}
+        )
+    ),
+    "complaints of Django": body(
+        json.dumps(
+            {
+                "password": ["This field is required."],
+                "new_password": [
+                    "This password is too short. It must contain at least 8 characters.",
+                    "This password is too common.",
+                ],
+            }
+        )
+    ),
+    "complaints of Rails": body(json.dumps({"errors": {"api_key": ["can't be blank", "is too short (minimum is 8)"]}})),
+    "complaints of a serializer that are printed": error("ValidationError: {'pin': ['This field may not be blank.']}"),
     "key of a cache": error("miss: cache-key-7d4c1f09e3b85a26c0d9417ef3b2a685"),
 }
 

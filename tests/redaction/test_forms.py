@@ -12,7 +12,7 @@ from integration_logger.entry import Message
 from integration_logger.redaction import bodies, forms
 from integration_logger.redaction.edits import apply
 from integration_logger.redaction.rules import Rules
-from integration_logger.redaction.text import is_secret
+from integration_logger.redaction.secrecy import is_secret
 
 RULES = Rules()
 FORM = "application/x-www-form-urlencoded"

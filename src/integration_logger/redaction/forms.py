@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from integration_logger.redaction import callbacks, layers
 from integration_logger.redaction.edits import Edit, merge
-from integration_logger.redaction.text import is_secret
+from integration_logger.redaction.secrecy import is_secret
 
 if TYPE_CHECKING:
     from integration_logger.redaction.rules import Rules

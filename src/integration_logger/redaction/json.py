@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from integration_logger.redaction import layers, pairs, schemas, spans
+from integration_logger.redaction import layers, pairs, pieces, schemas, spans
 from integration_logger.redaction.edits import MASK, Edit, merge
+from integration_logger.redaction.secrecy import is_secret
 from integration_logger.redaction.structure import LONGEST_NAME, Structure, key_of, string_before
 from integration_logger.redaction.suspects import NAME, Hit
-from integration_logger.redaction.text import by_shape, is_secret
+from integration_logger.redaction.text import by_shape
 
 if TYPE_CHECKING:
     from integration_logger.redaction.rules import Rules
@@ -91,9 +92,9 @@ class _Document:
         else:
             start = _after_blanks(data, position)
             end = spans.json_value(data, start)
-        if (data[start : start + 1] == b"{" and self._is_description(name, start, end)) or not is_secret(
-            name, data[start:end]
-        ):
+        if data[start : start + 1] == b"{" and self._is_description(name, start, end):
+            return []
+        if not is_secret(name, data[start:end]) or pieces.is_piece(data, name, start):
             return []
         if end > self._outside:
             self._outside = end

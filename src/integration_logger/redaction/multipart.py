@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_to_bytes
 
 from integration_logger.redaction.edits import MASK, Edit, merge, whole
-from integration_logger.redaction.text import is_secret
+from integration_logger.redaction.secrecy import is_secret
 
 if TYPE_CHECKING:
     from integration_logger.redaction.rules import Rules

@@ -22,9 +22,9 @@ from integration_logger.redaction.links import may_be_followed
 from integration_logger.redaction.names import Keep
 from integration_logger.redaction.remembered import Remembered
 from integration_logger.redaction.rules import Hidden, Rules
+from integration_logger.redaction.secrecy import is_secret
 from integration_logger.redaction.structure import LONGEST_NAME
 from integration_logger.redaction.suspects import Hit
-from integration_logger.redaction.text import is_secret
 from integration_logger.redaction.values import EMAIL, IBAN
 
 _TEXTS: Final = (

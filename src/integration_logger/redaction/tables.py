@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from integration_logger.redaction.edits import Edit
-from integration_logger.redaction.text import is_secret
+from integration_logger.redaction.secrecy import is_secret
 
 if TYPE_CHECKING:
     from integration_logger.redaction.rules import Rules

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from integration_logger.redaction import callbacks, layers, pairs, spans, xml
+from integration_logger.redaction import callbacks, layers, pairs, pieces, spans, xml
 from integration_logger.redaction.edits import MASK, Edit, merge, whole
+from integration_logger.redaction.secrecy import is_secret
 from integration_logger.redaction.structure import LONGEST_NAME
 from integration_logger.redaction.suspects import ESCAPE, NAME, PARAMETER, PERCENT, Hit
 from integration_logger.redaction.values import Shape
@@ -29,10 +30,6 @@ _GAP: Final = re.compile(
 _LINE: Final = re.compile(rb"[^\r\n]*+")
 _FIRST_OF_PAIR: Final = re.compile(rb"""[(\[{]\s*[bBuUrR]{0,2}["']\Z""")
 _END_OF_URL: Final = re.compile(rb"""[\s"'<>]""")
-_EMPTY: Final = frozenset((b"", b'""', b"''", b"null", b"none", b"nil", b"true", b"false", b"[]", b"{}", b"undefined"))
-_RIGHTS: Final = frozenset((b'"read"', b'"write"', b'"admin"'))
-"""To secrets: what GitHub says that an installation may."""
-_TWELVE_DIGITS: Final = re.compile(rb"(?:[0-9][ -]?){12}")
 _QUOTES: Final = (b'"', b"'", b"`")
 _ENCODED_SIGNS: Final = (b"a", b"A", b"c", b"C", b"d", b"D")  # the last of %3A, %3D, %2C and %7D
 
@@ -121,16 +118,6 @@ def by_search(data: bytes, hits: Sequence[Hit], shapes: Sequence[Shape]) -> Iter
     for shape in {shapes[kind] for kind, _, _ in hits if kind >= 0 and not shapes[kind].anchored}:
         for match in shape.exact.finditer(data):
             yield Edit(*match.span(1), b"", shape.reason)
-
-
-def is_secret(name: bytes, value: bytes) -> bool:
-    """Tell whether the value of a sensitive name is worth masking: null, booleans and empty texts are not."""
-    if len(value) < 16 and value.strip().lower() in _EMPTY:
-        return False
-    if value in _RIGHTS and name.endswith(b"secrets"):
-        return False
-    # In a mail, cc is a list of people; elsewhere it is a credit card.
-    return name.rstrip(b"0123456789_-.")[-2:].lower() != b"cc" or _TWELVE_DIGITS.search(value) is not None
 
 
 def name_before(data: bytes, end: int) -> bytes:
@@ -279,7 +266,7 @@ def _after_gap(data: bytes, position: int) -> int:
 
 def _edit(data: bytes, start: int, stop: int, name: bytes) -> list[Edit]:
     value = data[start:stop]
-    if not is_secret(name, value) or _is_placeholder(data, start, name):
+    if not is_secret(name, value) or _is_placeholder(data, start, name) or pieces.is_piece(data, name, start):
         return []
     quote = value[:1] if value[:1] in _QUOTES else b""
     return [Edit(start, stop, name.split()[-1], "name", quote + MASK + quote)]
