@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from integration_logger.entry import Entry, Message
 from tests.browser.conftest import Log, Open
+from tests.deadlines import eventually
 from tests.viewer.server import new_entry
 from tests.viewer.test_pages import HOSTILE
 
@@ -174,6 +175,21 @@ def test_on_a_phone_the_filters_are_a_sheet(log: Log, open_page: Open) -> None:
     page.locator('[data-key="outcome:error"]').tap()
     expect(page.locator("#rows .row")).to_have_count(20)
     expect(page.locator(".filters-open")).to_contain_text("1")
+
+
+def test_on_a_phone_the_sheet_stays_open_when_its_counts_arrive(log: Log, open_page: Open) -> None:
+    """Who is quick opens it before they do."""
+    filled(log)
+    page = open_page(**PHONE)
+    held: list[Route] = []
+    page.route("**/*part=around*", lambda route: held.append(route))
+    page.reload()
+    page.locator(".filters-open").tap()
+    expect(page.locator("#filters")).to_be_visible()
+    eventually(lambda: page.wait_for_timeout(20) or held)
+    with page.expect_event("requestfinished", lambda request: "part=around" in request.url):
+        held[0].continue_()
+    expect(page.locator('[data-key="outcome:error"]')).to_be_visible()
 
 
 def test_reads_filters_and_pages_without_scripts(log: Log, open_page: Open) -> None:

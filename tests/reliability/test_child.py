@@ -13,6 +13,7 @@ import pytest
 
 from integration_logger.shipping.child import PROGRAM
 from integration_logger.shipping.process import NICENESS
+from integration_logger.spool.presence import present
 from integration_logger.spool.segments import segments
 from tests.deadlines import eventually
 from tests.reliability.processes import PYTHON, assert_stored, ended, host, load, shipped, spool, stored
@@ -145,7 +146,7 @@ def test_grandchildren_do_not_keep_the_child(tmp_path: Path) -> None:
             running.wait()
             eventually(lambda: gone(child))
             assert not gone(forked)
-            assert [*spool(tmp_path).glob("*.alive")] == []
+            assert not any(present(spool(tmp_path)).values())
         finally:
             os.kill(forked, signal.SIGKILL)
 

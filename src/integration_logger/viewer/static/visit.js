@@ -72,7 +72,9 @@ function replace(page, parts) {
     if (!fresh || !byId(id)) continue;
     localise(fresh);
     growOlder(fresh);
-    byId(id).replaceWith(fresh);
+    // A new element would not be :target, and the sheet of filters would close by itself.
+    if (id === "filters" && location.hash === "#filters") byId(id).replaceChildren(...fresh.childNodes);
+    else byId(id).replaceWith(fresh);
   }
   if (focused) (byId(focused) ?? document.querySelector(`[data-key="${CSS.escape(focused)}"]`))?.focus();
   document.dispatchEvent(new Event("log:replaced"));
