@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from typing import Final
 
 import msgspec
@@ -28,6 +28,8 @@ PATIENCE: Final = 3.0
 LAST_SECONDS: Final = 5.0
 """How long it ships on when it has been told to end; the rest waits for the next shipper."""
 LOOK_EVERY: Final = 0.5
+DYING: Final = 0.1
+"""Seconds that it gives a parent that has let go of it to be gone altogether."""
 NICENESS: Final = 10
 ASKS_TO_END: Final = (signal.SIGTERM, signal.SIGINT)
 
@@ -70,13 +72,22 @@ def main() -> None:
     job = read_job(Path(sys.argv[1]))
     with suppress(OSError):
         os.nice(NICENESS)
-    shipper, began = make_shipper(job), monotonic()
+    shipper, began, parent = make_shipper(job), monotonic(), os.getppid()
 
     def go_on() -> bool:
-        parent_gone = select.select([sys.stdin], [], [], LOOK_EVERY)[0]
-        return not parent_gone and (shipper.has_folder or monotonic() - began < PATIENCE)
+        if select.select([sys.stdin], [], [], LOOK_EVERY)[0]:
+            _let_die(parent)
+            return False
+        return shipper.has_folder or monotonic() - began < PATIENCE
 
     run(Background(None, shipper), go_on)
+
+
+def _let_die(parent: int) -> None:
+    """Wait for the end of a parent that was killed: it may close the pipe before the file that shows that it lives."""
+    ends_at = monotonic() + DYING
+    while os.getppid() == parent and monotonic() < ends_at:
+        sleep(DYING / 20)
 
 
 def read_job(path: Path) -> Job:
