@@ -122,7 +122,7 @@ def _sustained(seconds: float) -> None:
             for variant in ("thread", "process"):
                 found = Found([], [], [], [], [])
                 with _serving(variant, place / f"{variant}-{kind}", *store) as serving:
-                    _load(serving.port, 2)
+                    _load(serving.port, min(seconds, 2.0))
                     serving.ask()
                     _measure(serving, found, seconds, 0, stores=True)
                 row = [VARIANTS[variant], kind, number(found.rates[0]), number(found.cpus[0])]
@@ -168,7 +168,7 @@ def _measure_all(variants: Iterable[str], seconds: float, rounds: int, rate: flo
     with folder() as place, ExitStack() as stack:
         servers = {variant: stack.enter_context(_serving(variant, place / variant)) for variant in names}
         for server in servers.values():
-            _load(server.port, max(seconds / 4, 1.5), rate)
+            _load(server.port, min(seconds, 3.0), rate)
             server.ask()
         for number_of_round in range(rounds):
             for variant in names if number_of_round % 2 == 0 else reversed(names):

@@ -258,7 +258,7 @@ def test_whatever_an_entry_holds_comes_back(name: str) -> None:
     """Headers, bodies, variables and the rest are read as they were written."""
     with fresh(name) as store:
 
-        @settings(max_examples=100, suppress_health_check=[*HealthCheck])
+        @settings(max_examples=60, suppress_health_check=[*HealthCheck])
         @given(fields=fields)
         def comes_back(fields: dict[str, Any]) -> None:
             id = new_id()

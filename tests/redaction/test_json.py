@@ -81,7 +81,7 @@ def test_json_within_strings(value: dict[str, Any], style: dict[str, Any], depth
     assert json.loads(redact(text.encode())) == json.loads(expected)
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(
     st.dictionaries(st.sampled_from(SENSITIVE + INNOCENT), st.just("Kanarienvogel-4711") | values, min_size=1).filter(
         lambda data: '"value"' not in json.dumps(data)
@@ -94,6 +94,8 @@ def test_cut_at_every_byte(value: dict[str, Any], style: dict[str, Any]) -> None
     whole = oracle.mask(data.decode()).encode()
     for end in range(len(data)):
         kept = redact(data[:end], truncated=True)
+        if whole.startswith(kept):
+            continue
         common = len(_common(kept, whole))
         assert kept[common:] in (b"", b'[REDACTED]"', b'"[REDACTED]"') or b"[REDACTED]".startswith(kept[common:][:10])
 
