@@ -98,6 +98,40 @@ LEAKS: dict[str, dict[str, Any]] = {
     "complaint that quotes": body(json.dumps({"password": [f"The password {SECRET} is too short."]})),
     "complaint among secrets": body(json.dumps({"passwords": ["The password is too short.", SECRET]})),
     "words that are a secret": body(json.dumps({"backup_codes": [f"it must be {SECRET} at least"]})),
+    "pass": body(json.dumps({"user": "ana", "pass": SECRET})),
+    "pw in a form": body(f"user=ana&pw={SECRET}", FORM),
+    "pass in brackets": body(f"login[user]=ana&login[pass]={SECRET}", FORM),
+    "pass in a log": error(f"login failed: user=ana pass={SECRET}"),
+    "pass in a repr": error(f"login({{'user': 'ana', 'pass': '{SECRET}'}})"),
+    "pass in YAML": body(f"user: ana\npass: {SECRET}\n", YAML),
+    "pass as an element": body(f"<a><pass>{SECRET}</pass></a>", XML),
+    "pass as a number": body("user=ana&pass=471100".replace("471100", SECRET), FORM),
+    "filter": {"url": f"https://a.example/users?filter[password][eq]={SECRET}"},
+    "filter, encoded": {"url": f"https://a.example/users?filter%5Bpassword%5D%5Beq%5D={SECRET}"},
+    "filter in a text": error(f"GET /users?filter%5Bpassword%5D%5Beq%5D={SECRET}&a=b"),
+    "filter as a key": body(json.dumps({"password_eq": SECRET})),
+    "row that is inserted": error(f"INSERT INTO users (name, password) VALUES ('ana', '{SECRET}')"),
+    "rows that are inserted": body(
+        f"insert into \"users\"(\"password\", id)\nvalues ('a', 1), ('it''s {SECRET}', nextval('x'))", TEXT
+    ),
+    "row that is inserted and cut off": error(f"INSERT INTO users (name, api_key) VALUES ('ana', '{SECRET}"),
+    "row in a string": body(json.dumps({"sql": f"INSERT INTO users (name, pw) VALUES ('ana', '{SECRET}')"})),
+    "row in a form": body(f"q=INSERT+INTO+users+(id,+password)+VALUES+(1,+'{SECRET}')", FORM),
+    "parameters of an INSERT": error(
+        "(sqlite3.IntegrityError) NOT NULL constraint failed: users.name\n[SQL: INSERT INTO users (name, password) "
+        f"VALUES (?, ?)]\n[parameters: (None, '{SECRET}')]\n(Background on this error at: https://sqlalche.me/e/20/gkpj)"
+    ),
+    "parameters of many INSERTs": error(
+        f"[SQL: INSERT INTO u (n, password) VALUES (%s, %s)]\n[parameters: [('a', 'b'), ('c', '{SECRET}')]]"
+    ),
+    "parameters of an UPDATE": error(
+        f"[SQL: UPDATE users SET name=?, password=? WHERE users.id = ?]\n[parameters: ('ana', '{SECRET}', 1)]"
+    ),
+    "parameters of a query": error(
+        f"[SQL: SELECT users.id FROM users WHERE users.token = $1::VARCHAR]\n[parameters: ('{SECRET}',)]"
+    ),
+    "quote within a password": body(f"user=ana password=x'{SECRET} a=b", TEXT),
+    "map of XStream": body(f"<map><entry>\n<string>password</string>\n<string>{SECRET}</string></entry></map>", XML),
     "header that is called otherwise": header("X-Authentication", SECRET),
 }
 
@@ -205,6 +239,14 @@ KEPT: dict[str, dict[str, Any]] = {
     ),
     "complaints of Rails": body(json.dumps({"errors": {"api_key": ["can't be blank", "is too short (minimum is 8)"]}})),
     "complaints of a serializer that are printed": error("ValidationError: {'pin': ['This field may not be blank.']}"),
+    "what passes": body(json.dumps({"pass": 12, "fail": 3, "cvc_check": "pass", "checks": {"pass": True}})),
+    "what passes, in words": body(json.dumps([{"pass": "yes", "bypass": "x", "compass": "north", "first_pass": "x"}])),
+    "tests that pass": body("PASS: test_login-1 (0.2s)\n--- PASS: TestFoo-2 (0.00s)\npass: 12\nfirst pass: ok\n", TEXT),
+    "row without a secret": error("INSERT INTO users (name, author) VALUES ('ana', 'bo'), ('it''s', 'x')"),
+    "parameters without a secret": error(
+        "[SQL: UPDATE users SET name=?, password=? WHERE id=?]\n[parameters: ('ana', None, 17)]"
+    ),
+    "row that has places only": error("INSERT INTO users (name, password) VALUES (?, :password), ($1, $2)"),
     "key of a cache": error("miss: cache-key-7d4c1f09e3b85a26c0d9417ef3b2a685"),
 }
 

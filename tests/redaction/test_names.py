@@ -22,12 +22,14 @@ SENSITIVE = """
     credit_card_number cc cc_number cvv cvv2 cvc ccv ssn social_security_number iban IBAN security_code
     verification_code recovery_codes one_time_code client_assertion
     senha novaSenha contrasena passwort kennwort mot_de_passe wachtwoord SMTP_PASS dbPass user-pass
+    pass PASS pw login[pass] filter[password][eq] password_eq
 """.split()  # noqa: SIM905
 
 INNOCENT = [
-    "boarding_pass",
     "bypass",
-    "pass",
+    "boarding_pass",
+    "firstPass",
+    "kw_pw",
     "author",
     "authors",
     "Author",

@@ -15,6 +15,8 @@ from integration_logger.redaction.suspects import (
     PARAMETER,
     PERCENT,
     PERCENTS,
+    SQL,
+    STATEMENTS,
     Hit,
 )
 from integration_logger.redaction.values import CARD, DIGITS, Shape
@@ -29,6 +31,8 @@ except ImportError:  # no wheel for this platform
 _CLOSERS: Final = r"""[-_. $"'`\[\]\s\\)+%0-9bdnrt]*"""
 _AFTER_NAME: Final = _CLOSERS + "(?:[:=,}<>]|%(?:3[ad]|2c|7d))"
 _AFTER_PARAMETER: Final = _CLOSERS + "(?:=|%3d)"
+# Only as whole words: as endings they are too common.
+_ALONE: Final = r"(?:^|[^a-z0-9]|%[0-9a-f]{2}|\\u[0-9a-f]{4}|\\[a-z])(?:pass|pw)"
 _IN_TAG: Final = r"""[-_.$0-9]*["']?[\s/][^<>]*>"""
 
 _LONG_NUMBER: Final = -KINDS - 1
@@ -74,9 +78,10 @@ def _main_patterns(names: Names, shapes: Sequence[Shape]) -> Iterator[_Pattern]:
         yield NAME, name + _AFTER_NAME, caseless
         yield NAME, name + _IN_TAG, caseless
     yield NAME, f"grant_type{_AFTER_NAME}", 0
+    yield NAME, _ALONE + _AFTER_NAME, caseless
     parameters = "|".join(scan_patterns(names.in_queries))
     yield PARAMETER, f"(?:{parameters}|code|state|input_value){_AFTER_PARAMETER}", caseless
-    for kind, patterns in ((ESCAPE, ESCAPES), (PERCENT, PERCENTS)):
+    for kind, patterns in ((ESCAPE, ESCAPES), (PERCENT, PERCENTS), (SQL, STATEMENTS)):
         for pattern in patterns:
             yield kind, pattern, caseless
     for index, shape in enumerate(shapes):

@@ -44,6 +44,10 @@ _INNOCENT: Final = """
     idempotency key|event key|websocket key|surrogate key|cache key|partition key|routing key|sort key|public key
 """
 
+_ALONE: Final = re.compile(rb"(?:\A|\[)[\"' $]*+(?:pass|pw)[-_. $\[\]]*+\Z", re.IGNORECASE)
+"""Names that count as a whole only: much ends so."""
+_LAST: Final = re.compile(rb"(?:\A|[ \[$])(?:pass|pw)[-_. $\[\]]*+\Z", re.IGNORECASE)
+
 _CONTINUATIONS: Final = (
     "value",
     "hash",
@@ -55,6 +59,7 @@ _CONTINUATIONS: Final = (
     "again",
     "encrypted",
     "plain",
+    "eq",
 )
 
 _HUMP: Final = re.compile(rb"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -97,7 +102,9 @@ class _Verdict:
         self._asked = asked
 
     def __call__(self, name: bytes) -> bool:
-        return self._judge(split(name[-_LONGEST:])) and not self._is_kept(name)
+        words = split(name[-_LONGEST:])
+        found = self._judge(words) or (_ALONE.search(name) is not None and not _ends_in(words, self._kept))
+        return found and not self._is_kept(name)
 
     def _is_kept(self, name: bytes) -> bool:
         try:
@@ -109,8 +116,14 @@ class _Verdict:
         if _ends_in(words, self._kept):
             return False
         if len(words) > 1 and words[-1] in _CONTINUATIONS:
-            words = (*words[:-2], words[-2].rstrip("0123456789"))
+            words = words[:-1] if words[-2] or not words[:-2] else words[:-2]  # filter[password][eq]
+            words = (*words[:-1], words[-1].rstrip("0123456789"))
         return _ends_in(words, self._listed) or words[-1].endswith(self._endings)
+
+
+def is_alone(name: bytes) -> bool:
+    """Tell whether a name is one of those that are secret as a whole, perhaps after other words of a text."""
+    return _LAST.search(name) is not None
 
 
 def split(name: bytes) -> Words:
@@ -123,7 +136,7 @@ def scan_patterns(listed: Iterable[Words]) -> list[str]:
     """Return patterns for a scanner that ignores case: they find at least every name with one of these endings."""
     stems = {_stem(words) for words in listed}
     continuations = "|".join(_CONTINUATIONS)
-    return [rf"{stem}(?:[-_. $0-9\[\]]*(?:{continuations}))?" for stem in sorted(stems)]
+    return [rf"{stem}(?:[-_. $0-9\[\]%bd]*(?:{continuations}))?" for stem in sorted(stems)]
 
 
 def _stem(words: Words) -> str:

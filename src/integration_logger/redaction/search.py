@@ -8,7 +8,17 @@ from typing import Final
 
 from integration_logger.redaction.names import Names, last_words
 from integration_logger.redaction.remembered import Remembered
-from integration_logger.redaction.suspects import ESCAPE, ESCAPES, NAME, PARAMETER, PERCENT, PERCENTS, Hit
+from integration_logger.redaction.suspects import (
+    ESCAPE,
+    ESCAPES,
+    NAME,
+    PARAMETER,
+    PERCENT,
+    PERCENTS,
+    SQL,
+    STATEMENTS,
+    Hit,
+)
 from integration_logger.redaction.values import CARD, Shape
 
 _CLOSERS: Final = r"""(?:["'`\[\]\s)+]++|\\[nrt]?|%(?:5[BD]|2[0247])[-_.$0-9]*+)*+"""
@@ -20,6 +30,8 @@ _TAG: Final = re.compile(rb"<[^<>]*>")
 _ESCAPE: Final = re.compile("|".join(ESCAPES).encode(), re.IGNORECASE)
 _PERCENT: Final = re.compile("|".join(PERCENTS).encode(), re.IGNORECASE)
 
+_STATEMENT: Final = re.compile("|".join(STATEMENTS).encode(), re.IGNORECASE)
+
 _EQUALS: Final = ord("=")
 _IN_CARDS: Final = bytes(1 if chr(c) in "0123456789 -" else 0 for c in range(256))
 _FOURTEEN: Final = b"\1" * 14
@@ -29,7 +41,7 @@ class Search:
     """Finds suspects with regular expressions; every one of them is linear."""
 
     def __init__(self, names: Names, shapes: Sequence[Shape]) -> None:
-        self._may_be_name = _endings(last_words(names.listed | names.endings) | {b"grant_type"})
+        self._may_be_name = _endings(last_words(names.listed | names.endings) | {b"grant_type", b"pass", b"pw"})
         self._may_be_parameter = _endings(last_words(names.in_queries | {("code",), ("state",), ("input", "value")}))
         self._shapes = [_finder(shape) for shape in shapes]
 
@@ -42,6 +54,7 @@ class Search:
             hits += [(ESCAPE, 0, match.end()) for match in _ESCAPE.finditer(data)]
         if b"%" in data or b"+" in data:
             hits += [(PERCENT, 0, match.end()) for match in _PERCENT.finditer(data)]
+        hits += [(SQL, 0, match.end()) for match in _STATEMENT.finditer(data)]
         for index, find in enumerate(self._shapes):
             hits += [(index, match.start(), match.end()) for match in find(data)]
         return hits

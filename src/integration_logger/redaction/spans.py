@@ -18,7 +18,9 @@ _TEXT_SIGNS: Final = re.compile(rb"""[\[({]++|[\])}]++|["'`]""")
 Style = re.Pattern[bytes]
 """How far a value without quotes goes."""
 # In text a sign may be part of a value; it ends it where what follows looks like the next thing.
-IN_TEXT: Final[Style] = re.compile(rb"""(?:[^\s"'<>&;,)\]}]++|[&;,)\]}](?!\s|\Z|[\w.%-]{1,64}=|["'\\)\]},;<&]))*+""")
+IN_TEXT: Final[Style] = re.compile(
+    rb"""(?:[^\s"'<>&;,)\]}]++|(?<=[^\s=:])["'](?=\w)|[&;,)\]}](?!\s|\Z|[\w.%-]{1,64}=|["'\\)\]},;<&]))*+"""
+)
 IN_QUERY: Final[Style] = re.compile(rb"""[^\s"'<>&#]*+""")
 ENCODED: Final[Style] = re.compile(rb"""(?:[^\s"'<>&%]++|%(?!2[02367]|3[ce]))*+""", re.IGNORECASE)
 _SCHEME: Final = re.compile(rb"(?:bearer|basic|token|digest|negotiate|apikey|aws4-hmac-sha256)[ \t]+", re.IGNORECASE)

@@ -18,7 +18,11 @@ ESCAPE: Final = -3
 """Ends an ASCII character that is written as an escape of JSON: what it hides is only seen after decoding."""
 PERCENT: Final = -4
 """Ends something that URLs encode and that hides what is looked for: a letter, a number after a sign."""
-KINDS: Final = 4
+SQL: Final = -5
+"""Ends what says by position which values are which: ``INSERT INTO``, ``[parameters:`` of SQLAlchemy."""
+KINDS: Final = 5
+
+STATEMENTS: Final = (r"(?:insert|replace)(?:[\s+]|%20)+into", r"\[parameters:")
 
 # Encoders of JSON write < > & and ' as escapes for the sake of HTML, and all that is not ASCII: no suspicion, but
 # that the last digit of an escape is no part of the number that follows it.

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from integration_logger.redaction import callbacks, layers, pairs, pieces, spans, xml
+from integration_logger.redaction import callbacks, layers, pairs, pieces, spans, sql, xml
 from integration_logger.redaction.edits import MASK, Edit, merge, whole
+from integration_logger.redaction.names import is_alone
 from integration_logger.redaction.secrecy import is_secret
 from integration_logger.redaction.structure import LONGEST_NAME
 from integration_logger.redaction.suspects import ESCAPE, NAME, PARAMETER, PERCENT, Hit
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 DEEPEST: Final = 6  # texts within strings of texts; what is wrapped more often is masked whole
 
 _LONGEST_URL: Final = 512
-_IN_NAMES: Final = bytes(c if c < 128 and (chr(c).isalnum() or chr(c) in "_-.$ [") else 0 for c in range(256))
+_IN_NAMES: Final = bytes(c if c < 128 and (chr(c).isalnum() or chr(c) in "_-.$ []") else 0 for c in range(256))
 _CLOSERS: Final = b"\"'`] \t\r\n\v\f\\)"
 _ENCODED_CLOSER: Final = re.compile(rb"%(?:5D|22|27)\Z", re.IGNORECASE)
 _ENCODED_OPENER: Final = re.compile(rb"(?:(?<=%)[0-9A-Fa-f]{2}|(?<=\\)(?:u[0-9A-Fa-f]{4}|[a-z]))")
@@ -51,6 +52,7 @@ def edits(
             found += _judge(data, hit, rules, prose)
             reached = max(reached, found[-1].end) if found else 0
     found += by_search(data, hits, rules.shapes)
+    found += sql.edits(data, hits, rules)
     if not unquoted and b"\\" in data and (found or _may_be_escaped(data, hits, rules)):
         found += _unwrapped(layers.escapes(data), data, rules, prose, depth + 1, unquoted=False)
     if any(_may_be_encoded(data, hit, rules) for hit in hits):
@@ -141,7 +143,7 @@ def _judge(data: bytes, hit: Hit, rules: Rules, prose: bool) -> list[Edit]:
         return [*xml.tagged(data, end, rules)]
     at = _sign(data, end)
     name = name_before(data, at)
-    if not rules.names.sensitive(name):
+    if not rules.names.sensitive(name) and not is_alone(name):
         return []
     if sign == b"<":
         return [*xml.named(data, data.rfind(name, 0, at), at, name)]
@@ -153,6 +155,10 @@ def _judge(data: bytes, hit: Hit, rules: Rules, prose: bool) -> list[Edit]:
 def _assigned(data: bytes, sign: int, end: int, name: bytes, prose: bool) -> list[Edit]:
     begin = data.rfind(name, 0, sign)
     is_bare = data[sign : sign + 1] == b":" and data[sign - 1 : sign] not in _QUOTES
+    if is_bare and is_alone(name):  # of what passes, tests and people, one reads so
+        prose = True
+        if not name.islower():
+            return []
     if is_bare and not prose and (head := _END_OF_LINE.match(data, end)):
         stop = spans.block(data, begin, head.end())
         if stop > head.end():  # the lines below, as in YAML

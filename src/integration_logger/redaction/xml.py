@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from integration_logger.redaction.edits import MASK, Edit
+from integration_logger.redaction.secrecy import is_secret
 
 if TYPE_CHECKING:
     from integration_logger.redaction.rules import Rules
@@ -17,7 +18,9 @@ _ENTITY: Final = re.compile(rb"""<!ENTITY\s+(?:%\s+)?([\w.:-]+)\s+("[^"]*"|'[^']
 _ATTRIBUTE: Final = re.compile(rb"""(?<=\s)([\w.:-]+)\s*=\s*("[^"]*"|'[^']*')(?=[\s/>])""")
 _NAMING: Final = frozenset((b"name", b"key", b"id", b"field", b"property"))
 _VALUES: Final = frozenset((b"value", b"val", b"content", b"default"))
-_NAME_ELEMENT: Final = re.compile(rb"<(?:[\w.-]+:)?(?:name|key|field|property)(?:\s[^<>]*)?>\s*\Z", re.IGNORECASE)
+_NAME_ELEMENT: Final = re.compile(
+    rb"<(?:(?:[\w.-]+:)?(?:name|key|field|property)(?:\s[^<>]*)?|entry>\s*<string)>\s*\Z", re.IGNORECASE
+)
 _NEXT_ELEMENT: Final = re.compile(rb"</[\w.:-]+\s*>\s*<([\w.:-]+)[^<>]*>")
 
 
@@ -57,7 +60,8 @@ def content_of(data: bytes, start: int, end: int, name: bytes) -> Iterator[Edit]
     """Yield the edit for all that stands between a tag and the one that closes it."""
     element = re.match(rb"<([\w.:-]+)", data[start:end])
     stop = _closing(data, end, element[1]) if element else end
-    if data[end:stop].strip():
+    value = data[end:stop].strip()
+    if value and is_secret(name, value):
         yield Edit(end, stop, name, "name", MASK)
 
 
