@@ -104,6 +104,15 @@ def test_cc_is_a_mailbox_or_a_card() -> None:
     assert is_secret(b"cc", b'"4000000000001234"')
 
 
+def test_too_many_names_go_whole() -> None:
+    """Where a text is made of names whose values are nowhere near, it is masked rather than read over and over."""
+    names = '"name":"pin",'
+    assert redact("x " + names * 3) == "x " + names * 3
+    assert redact("x " + names * 1000 + '"value":"hunter2"') == "[REDACTED]"
+    values = 'x {"name":"pin","value":"hunter2"}'
+    assert redact(values * 1000) == values.replace("hunter2", "[REDACTED]") * 1000
+
+
 def test_nested_too_deep_goes_whole() -> None:
     """Wrapped again and again, in the end it is masked without looking."""
     data = 'password="x"'

@@ -12,6 +12,7 @@ import msgspec
 
 from integration_logger.redaction import layers, pairs, pieces, schemas, spans
 from integration_logger.redaction.edits import MASK, Edit, merge
+from integration_logger.redaction.nearby import Nearby
 from integration_logger.redaction.secrecy import is_secret
 from integration_logger.redaction.structure import LONGEST_NAME, Structure, key_of, string_before
 from integration_logger.redaction.suspects import NAME, Hit
@@ -52,10 +53,23 @@ class _Document:
         self._rules = rules
         self._depth = depth
         self._outside = 0  # a place between tokens, before which all is done
+        self._exchanged_until: dict[int, int] = {}
 
     @cached_property
     def _structure(self) -> Structure:
         return Structure(self._data)
+
+    @cached_property
+    def _values(self) -> Nearby:
+        return Nearby(self._data, self._structure, pairs.values)
+
+    @cached_property
+    def _inputs(self) -> Nearby:
+        return Nearby(self._data, self._structure, pairs.inputs)
+
+    @cached_property
+    def _exchanges(self) -> Nearby:
+        return Nearby(self._data, self._structure, _EXCHANGED.finditer)
 
     def edits(self, hits: Sequence[Hit]) -> list[Edit]:
         found: list[Edit] = []
@@ -128,20 +142,17 @@ class _Document:
             return self._item_beside(container, start, end, name)
         if key.lower() not in pairs.NAMES:
             return []
-        first, last = self._structure.span(container) if container >= 0 else (0, len(self._data))
-        for match in pairs.values(self._data, max(first, start - pairs.REACH), min(last, end + pairs.REACH)):
-            if self._structure.container(match.start()) == container:
-                return self._under(match.end(), name)
-        return []
+        match = next(self._values.keys(container, start, end), None)
+        return self._under(match.end(), name) if match else []
 
     def _exchanged(self, start: int) -> list[Edit]:
         """Return the edits for what is exchanged for a token, in the object that says so."""
         container = self._structure.container(start)
-        first, last = self._structure.span(container) if container >= 0 else (0, len(self._data))
+        reached = self._exchanged_until.get(container, 0)
         found: list[Edit] = []
-        for match in _EXCHANGED.finditer(self._data, max(first, start - pairs.REACH), min(last, start + pairs.REACH)):
-            if self._structure.container(match.start()) == container:
-                found += self._under(match.end(), match[1])
+        for match in self._exchanges.keys(container, max(start, reached + pairs.REACH), start):
+            found += self._under(match.end(), match[1])
+            self._exchanged_until[container] = match.end()
         return found
 
     def _item_beside(self, container: int, start: int, end: int, name: bytes) -> list[Edit]:
@@ -163,11 +174,8 @@ class _Document:
 
     def _refused(self, container: int, start: int, end: int, name: bytes) -> list[Edit]:
         """Return the edit for the value that was refused, of which the object around a name tells."""
-        first, last = self._structure.span(container) if container >= 0 else (0, len(self._data))
-        for match in pairs.inputs(self._data, max(first, start - pairs.REACH), min(last, end + pairs.REACH)):
-            if self._structure.container(match.start()) == container:
-                return self._under(match.end(), name)
-        return []
+        match = next(self._inputs.keys(container, start, end), None)
+        return self._under(match.end(), name) if match else []
 
     def _string_at(self, position: int) -> int | None:
         """Return where the string begins that the position is in, or None where it is in none."""

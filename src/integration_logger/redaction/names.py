@@ -121,9 +121,12 @@ class _Verdict:
         return _ends_in(words, self._listed) or words[-1].endswith(self._endings)
 
 
-def is_alone(name: bytes) -> bool:
-    """Tell whether a name is one of those that are secret as a whole, perhaps after other words of a text."""
+def _is_alone(name: bytes) -> bool:
     return _LAST.search(name) is not None
+
+
+is_alone: Final = Remembered(_is_alone).__getitem__
+"""Tells whether a name is one of those that are secret as a whole, perhaps after other words of a text."""
 
 
 def split(name: bytes) -> Words:

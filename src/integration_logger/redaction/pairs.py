@@ -41,26 +41,46 @@ def values(data: bytes, start: int, end: int) -> Iterator[re.Match[bytes]]:
     return (match for match in _LIKE_VALUE.finditer(data, start, end) if _VALUE.match(match[0]))
 
 
-def value_beside(data: bytes, start: int, end: int) -> int | None:
-    """Return where in a text the value of a name begins, which stands from ``start`` to ``end`` in the same object."""
-    naming = _NAMED.search(data, max(0, start - 64), start)
-    if naming is None:
-        return None
-    after = _after(data, end + 1)
-    return after if after is not None else _before(data, naming.start())
+class TooMany(Exception):
+    """What surrounds the names in a text cannot be read for all of them."""
+
+
+class Beside:
+    """Looks in one text for the values beside names; all in all it reads a small multiple of the text."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._left = (len(data) + 32 * REACH) * 4
+
+    def value(self, start: int, end: int) -> int | None:
+        """Return where the value of a name begins, which stands from ``start`` to ``end`` in the same object."""
+        naming = _NAMED.search(self._data, max(0, start - 64), start)
+        if naming is None:
+            return self._input(start, end)
+        after, reached = _after(self._data, end + 1)
+        self._read(reached - end)
+        if after is not None:
+            return after
+        self._read(REACH)
+        return _before(self._data, naming.start())
+
+    def _input(self, start: int, end: int) -> int | None:
+        """Return where the value begins that was refused for a name: ``'loc': ('body', 'pin'), 'input': ...``."""
+        if not _LOCATED.search(self._data, max(0, start - 256), start):
+            return None
+        rest = _REST.match(self._data, end, end + REACH)
+        self._read(rest.end() - end if rest else REACH)
+        return rest.end() if rest else None
+
+    def _read(self, count: int) -> None:
+        self._left -= count
+        if self._left < 0:
+            raise TooMany
 
 
 def inputs(data: bytes, start: int, end: int) -> Iterator[re.Match[bytes]]:
     """Yield the keys between two places under which what validates quotes a value that it refuses."""
     return _INPUT.finditer(data, start, end)
-
-
-def input_beside(data: bytes, start: int, end: int) -> int | None:
-    """Return where in a text the value begins that was refused for a name: ``'loc': ('body', 'pin'), 'input': ...``."""
-    if not _LOCATED.search(data, max(0, start - 256), start):
-        return None
-    rest = _REST.match(data, end, end + REACH)
-    return rest.end() if rest else None
 
 
 def may_be_nameless(data: bytes) -> bool:
@@ -77,18 +97,20 @@ def nameless(data: bytes) -> Iterator[int]:
             yield scalar.end()
 
 
-def _after(data: bytes, position: int) -> int | None:
-    depth = 0
+def _after(data: bytes, position: int) -> tuple[int | None, int]:
+    """Return where the value begins that comes after a name, and how far was read."""
+    depth, reached = 0, position
     for token in _TOKEN.finditer(data, position, position + REACH):
+        reached = token.end()
         if token[1]:
             match = value(data, token.start()) if not depth else None
             if match:
-                return match.end()
+                return match.end(), reached
         else:
             depth += 1 if token[0] in b"[{" else -1
             if depth < 0:
-                return None
-    return None
+                return None, reached
+    return None, position + REACH
 
 
 def _before(data: bytes, position: int) -> int | None:

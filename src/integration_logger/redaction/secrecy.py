@@ -20,7 +20,7 @@ _TWELVE_DIGITS: Final = re.compile(rb"(?:[0-9][ -]?){12}")
 
 def is_secret(name: bytes, value: bytes) -> bool:
     """Tell whether the value of a sensitive name is worth masking: null, booleans and empty texts are not."""
-    if len(value) < 16 and value.strip().lower() in _EMPTY:
+    if len(value) < 16 and value.replace(b" ", b"").strip().lower() in _EMPTY:
         return False
     if value in _RIGHTS and name.endswith(b"secrets"):
         return False

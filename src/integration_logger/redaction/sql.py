@@ -39,16 +39,19 @@ def edits(data: bytes, hits: Sequence[Hit], rules: Rules) -> Iterator[Edit]:
         names = _asked(data, max(told, end - _LONGEST), end) if is_list else _columns(data, end)
         reached, told = end, end if is_list else told
         start = _FIRST_ROW.match(data, end) if is_list else _COLUMNS.match(data, end)
-        if start is None or not any(name and rules.names.sensitive(name[-192:]) for name in names):
+        hidden = [(place, name) for place, name in enumerate(names) if rules.names.sensitive(name[-192:])]
+        if start is None or not hidden:
             continue
         for row in _rows(data, start.end()):
             reached = row[-1][1]
-            yield from (edit for name, span in zip(names, row, strict=False) for edit in _edit(data, name, span, rules))
+            for place, name in hidden:
+                if place < len(row):
+                    yield from _edit(data, name, row[place])
 
 
-def _edit(data: bytes, name: bytes, span: _Span, rules: Rules) -> Iterator[Edit]:
+def _edit(data: bytes, name: bytes, span: _Span) -> Iterator[Edit]:
     value = data[slice(*span)]
-    if name and rules.names.sensitive(name[-192:]) and is_secret(name, value) and not _NO_VALUE.fullmatch(value):
+    if is_secret(name, value) and not _NO_VALUE.fullmatch(value):
         quote = value[:1] if value[:1] in (b"'", b'"') else b""
         yield Edit(*span, name, "name", quote + MASK + quote)
 

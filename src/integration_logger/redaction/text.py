@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from integration_logger.redaction import callbacks, layers, pairs, pieces, spans, sql, xml
@@ -30,7 +30,7 @@ _GAP: Final = re.compile(
 )
 _LINE: Final = re.compile(rb"[^\r\n]*+")
 _FIRST_OF_PAIR: Final = re.compile(rb"""[(\[{]\s*[bBuUrR]{0,2}["']\Z""")
-_END_OF_URL: Final = re.compile(rb"""[\s"'<>]""")
+_WITHIN_URL: Final = bytes(0 if c in b"\0 \t\r\n\v\f\"'<>" else c for c in range(256))
 _QUOTES: Final = (b'"', b"'", b"`")
 _ENCODED_SIGNS: Final = (b"a", b"A", b"c", b"C", b"d", b"D")  # the last of %3A, %3D, %2C and %7D
 
@@ -45,19 +45,29 @@ def edits(
     """
     if depth > DEEPEST:
         return whole(data, "nested too deep")
-    found: list[Edit] = []
-    reached = 0
-    for position, hit in sorted((hit[1] if hit[0] >= 0 else hit[2], hit) for hit in hits):
-        if position >= reached:
-            found += _judge(data, hit, rules, prose)
-            reached = max(reached, found[-1].end) if found else 0
+    try:
+        found = _judged(data, hits, rules, prose)
+    except pairs.TooMany:
+        return whole(data, "too many names")
     found += by_search(data, hits, rules.shapes)
     found += sql.edits(data, hits, rules)
     if not unquoted and b"\\" in data and (found or _may_be_escaped(data, hits, rules)):
         found += _unwrapped(layers.escapes(data), data, rules, prose, depth + 1, unquoted=False)
-    if any(_may_be_encoded(data, hit, rules) for hit in hits):
+    if (b"%" in data or b"+" in data) and any(_may_be_encoded(data, hit, rules) for hit in hits):
         found += _unwrapped(layers.percent(data), data, rules, prose, depth + 1, unquoted=True)
     return merge(found)
+
+
+def _judged(data: bytes, hits: Sequence[Hit], rules: Rules, prose: bool) -> list[Edit]:
+    """Return what each hit proves, but for those within what another one has proved."""
+    beside = pairs.Beside(data)
+    found: list[Edit] = []
+    reached = 0
+    for position, hit in sorted((hit[1] if hit[0] >= 0 else hit[2], hit) for hit in hits):
+        if position >= reached and (edits := _judge(data, hit, rules, prose, beside)):
+            found += edits
+            reached = max(reached, edits[-1].end)
+    return found
 
 
 def _may_be_escaped(data: bytes, hits: Sequence[Hit], rules: Rules) -> bool:
@@ -132,7 +142,7 @@ def name_before(data: bytes, end: int) -> bytes:
     return core[opener.end() if opener else start :]
 
 
-def _judge(data: bytes, hit: Hit, rules: Rules, prose: bool) -> list[Edit]:
+def _judge(data: bytes, hit: Hit, rules: Rules, prose: bool, beside: pairs.Beside) -> list[Edit]:
     kind, _, end = hit
     if kind == PARAMETER:
         return _parameter(data, end, rules)
@@ -149,7 +159,7 @@ def _judge(data: bytes, hit: Hit, rules: Rules, prose: bool) -> list[Edit]:
         return [*xml.named(data, data.rfind(name, 0, at), at, name)]
     if data[at : at + 2] in (b"%2", b"%7"):  # is seen with the encoding undone
         return []
-    return _paired(data, at, end, name) if sign in (b",", b"}") else _assigned(data, at, end, name, prose)
+    return _paired(data, at, end, name, beside.value) if sign in (b",", b"}") else _assigned(data, at, end, name, prose)
 
 
 def _assigned(data: bytes, sign: int, end: int, name: bytes, prose: bool) -> list[Edit]:
@@ -235,25 +245,29 @@ def _is_callback(data: bytes, end: int, name: bytes) -> bool:
     """Tell whether ``code`` or ``state`` is a secret: in the answer of an authorization server, and in its exchange."""
     before, after = data[max(0, end - _LONGEST_URL) : end], data[end : end + _LONGEST_URL]
     path = before[: before.rfind(b"?")]
-    if name == b"code" and b"/" in path and callbacks.is_one(_END_OF_URL.split(path)[-1]):
+    if name == b"code" and b"/" in path and callbacks.is_one(_last_url(path)):
         return True
     around = (before + after).lower()
     if b"code" not in around or not (b"state" in around or b"grant_type" in around):
         return False
-    url = _END_OF_URL.split(before)[-1] + _END_OF_URL.split(after, maxsplit=1)[0]
+    url = _last_url(before) + (after + b"\0").translate(_WITHIN_URL).partition(b"\0")[0]
     return _CODE.search(url) is not None and _WITH_CODE.search(url) is not None
+
+
+def _last_url(text: bytes) -> bytes:
+    return text[text.translate(_WITHIN_URL).rfind(b"\0") + 1 :]
 
 
 _CODE: Final = re.compile(rb"(?:[?&;#]|%26|%3f|u0026)code(?:=|%3d)", re.IGNORECASE)
 _WITH_CODE: Final = re.compile(rb"(?:(?:[?&;#]|%26|%3f|u0026)state|grant_type)(?:=|%3d)", re.IGNORECASE)
 
 
-def _paired(data: bytes, sign: int, end: int, name: bytes) -> list[Edit]:
+def _paired(
+    data: bytes, sign: int, end: int, name: bytes, value_beside: Callable[[int, int], int | None]
+) -> list[Edit]:
     """``("password", "hunter2")``, as headers are printed, and ``{"name": "password", "value": "hunter2"}``."""
     begin = data.rfind(name, 0, sign)
-    beside = pairs.value_beside(data, begin, begin + len(name))
-    if beside is None:
-        beside = pairs.input_beside(data, begin, begin + len(name))
+    beside = value_beside(begin, begin + len(name))
     is_option = data[end - 1 : end] == b"," and name.startswith(b"--")  # of a command: ["mysql", "--password", "x"]
     if (
         beside is None

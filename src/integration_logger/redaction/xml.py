@@ -19,8 +19,9 @@ _ATTRIBUTE: Final = re.compile(rb"""(?<=\s)([\w.:-]+)\s*=\s*("[^"]*"|'[^']*')(?=
 _NAMING: Final = frozenset((b"name", b"key", b"id", b"field", b"property"))
 _VALUES: Final = frozenset((b"value", b"val", b"content", b"default"))
 _NAME_ELEMENT: Final = re.compile(
-    rb"<(?:(?:[\w.-]+:)?(?:name|key|field|property)(?:\s[^<>]*)?|entry>\s*<string)>\s*\Z", re.IGNORECASE
+    rb"<(?:(?:[\w.-]+:)?(?:name|key|field|property)(?:\s[^<>]*)?|(string))>\s*\Z", re.IGNORECASE
 )
+_ENTRY: Final = re.compile(rb"<entry>\s*\Z")
 _NEXT_ELEMENT: Final = re.compile(rb"</[\w.:-]+\s*>\s*<([\w.:-]+)[^<>]*>")
 
 
@@ -52,7 +53,9 @@ _HTML: Final = frozenset(
 def named(data: bytes, start: int, end: int, name: bytes) -> Iterator[Edit]:
     """Yield what stands in the element after ``<name>password</name>``, whose text goes from ``start`` to ``end``."""
     following = _NEXT_ELEMENT.match(data, end)
-    if following and _NAME_ELEMENT.search(data, max(0, start - _LONGEST_TAG), start):
+    tag = data.rfind(b"<", max(0, start - _LONGEST_TAG), start)
+    naming = _NAME_ELEMENT.match(data, tag, start) if following and tag >= 0 else None
+    if following and naming and (naming[1] is None or _ENTRY.search(data, max(0, tag - 64), tag)):
         yield from content_of(data, data.rfind(b"<", 0, following.end()), following.end(), name)
 
 
