@@ -167,6 +167,14 @@ def test_on_a_phone_the_pane_is_a_page_of_its_own(log: Log, open_page: Open) -> 
     expect(pane).to_have_count(0)
 
 
+def test_on_a_phone_every_page_is_one_tap_away(log: Log, open_page: Open) -> None:
+    page = open_page(**PHONE)
+    for link in page.locator(".pages a").all():
+        expect(link).to_be_in_viewport(ratio=1)
+    page.get_by_role("link", name="Health").tap()
+    expect(page.locator(".pages [aria-current]")).to_have_text("Health")
+
+
 def test_on_a_phone_the_filters_are_a_sheet(log: Log, open_page: Open) -> None:
     filled(log)
     page = open_page(**PHONE)
