@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from typing import Any
 
 import pytest
@@ -36,6 +37,10 @@ def error(text: str) -> dict[str, Any]:
 
 def part(headers: str, after: str = "") -> dict[str, Any]:
     return body(f"--XyZ\r\n{headers}\r\n\r\n{SECRET}\r\n--XyZ--\r\n{after}", PARTS)
+
+
+def coded(text: str) -> str:
+    return b64encode(text.encode()).decode()
 
 
 RESET = {"url": f"https://a.example/reset/{SECRET}", "route": "/reset/{token}"}
@@ -132,6 +137,13 @@ LEAKS: dict[str, dict[str, Any]] = {
     ),
     "quote within a password": body(f"user=ana password=x'{SECRET} a=b", TEXT),
     "map of XStream": body(f"<map><entry>\n<string>password</string>\n<string>{SECRET}</string></entry></map>", XML),
+    "document in base64": body(json.dumps({"message": {"data": coded(f'{{"user":"ana","password":"{SECRET}"}}')}})),
+    "document in base64, in a form": body(f"state={coded(json.dumps({'pin': SECRET}))}&a=b", FORM),
+    "document in base64 in base64": error(coded('{"a":"' + coded(f'{{"token":"{SECRET}"}}') + '"}')),
+    "document in base64 that is cut off": error(coded(f'{{"token":"{SECRET}","a":17}}')[:57]),
+    "blanks in a connection string": error("cannot use Server=db;Uid=ana;Password=first Kan4rie-vogel-4711;Timeout=3"),
+    "blanks at its beginning": error("cannot use 'Password=first Kan4rie-vogel-4711;Server=db;Encrypt=yes'"),
+    "blanks at its end": error("cannot use 'Server=db;Pwd=first Kan4rie-vogel-4711'"),
     "header that is called otherwise": header("X-Authentication", SECRET),
 }
 
@@ -247,6 +259,8 @@ KEPT: dict[str, dict[str, Any]] = {
         "[SQL: UPDATE users SET name=?, password=? WHERE id=?]\n[parameters: ('ana', None, 17)]"
     ),
     "row that has places only": error("INSERT INTO users (name, password) VALUES (?, :password), ($1, $2)"),
+    "cursor in base64": body(json.dumps({"next": coded('{"id":17,"author":"ana","sort":"name"}')})),
+    "words after a parameter": error("tried token=null; then a=b, and others; done"),
     "key of a cache": error("miss: cache-key-7d4c1f09e3b85a26c0d9417ef3b2a685"),
 }
 

@@ -58,6 +58,7 @@ MORE = (
         "application/json",
     ),
     (b"id,password\n1,x\n", "text/csv"),
+    (b"eyJwaW4iOiJodW50ZXIyIn0=", "text/plain"),
     (b"<entry><string>pin</string><string>1</string></entry>", "text/xml"),
     (b"[SQL: INSERT INTO a (pin) VALUES (?)]\n[parameters: ('x',)]", "text/plain"),
     (b"[SQL: UPDATE a SET pin=?]\n[parameters: ('x',)]", "text/plain"),

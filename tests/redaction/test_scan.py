@@ -30,6 +30,8 @@ PIECES = (
         "private%20key",
         "api+key",
         "_hash",
+        "eyJwaW4iOiJodW50ZXIyIn0=",
+        ";Pwd=a b",
         "[eq]",
         "%5Beq%5D",
         "pass",

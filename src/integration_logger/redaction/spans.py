@@ -52,6 +52,15 @@ def text_value(data: bytes, position: int, style: Style = IN_TEXT) -> int:
     return match.end() if match else position
 
 
+def connected(data: bytes, key: int, position: int) -> int:
+    """Return the end of a value of a connection string, ``Server=a;Password=b c;``, or the position."""
+    match = _CONNECTED.match(data, position)
+    return match.end() if match and (match[1] or data[key - 1 : key] == b";") else position
+
+
+_CONNECTED: Final = re.compile(rb"""[^;\r\n"'<>=&]{1,128}+(?=(;[A-Za-z][A-Za-z ]{1,40}+=)|[;"']|\Z)""")
+
+
 def block(data: bytes, key: int, position: int) -> int:
     """Return the end of the lines after a place that stand further right than the line that the key is in."""
     nearest = max(0, key - _LONGEST_LINE)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from integration_logger.redaction import callbacks, layers, pairs, pieces, spans, sql, xml
+from integration_logger.redaction import callbacks, coded, layers, pairs, pieces, spans, sql, xml
 from integration_logger.redaction.edits import MASK, Edit, merge, whole
 from integration_logger.redaction.names import is_alone
 from integration_logger.redaction.secrecy import is_secret
@@ -51,6 +51,7 @@ def edits(
         return whole(data, "too many names")
     found += by_search(data, hits, rules.shapes)
     found += sql.edits(data, hits, rules)
+    found += coded.edits(data, hits, rules, depth + 1)
     if not unquoted and b"\\" in data and (found or _may_be_escaped(data, hits, rules)):
         found += _unwrapped(layers.escapes(data), data, rules, prose, depth + 1, unquoted=False)
     if (b"%" in data or b"+" in data) and any(_may_be_encoded(data, hit, rules) for hit in hits):
@@ -178,6 +179,8 @@ def _assigned(data: bytes, sign: int, end: int, name: bytes, prose: bool) -> lis
         start = declared.end()  # of a variable of GraphQL its type is told, and perhaps a default
         return _edit(data, start, spans.text_value(data, start), name) if declared[1] else []
     stop = spans.text_value(data, start, _style(data, begin, sign, end))
+    if data[end - 1 : end] == b"=" and data[start : start + 1] not in _QUOTES:
+        stop = max(stop, spans.connected(data, begin, start))
     if is_bare and data[end : end + 1] in (b" ", b"\t"):
         if prose and not _looks_secret(data[start:stop]):
             return []
