@@ -20,7 +20,7 @@ class Edit(NamedTuple):
 
     def moved(self, by: int) -> Edit:
         """Return the edit as it is in a longer text that begins so many bytes earlier."""
-        return self._replace(start=self.start + by, end=self.end + by)
+        return Edit(self.start + by, self.end + by, self.name, self.reason, self.mask)
 
 
 def whole(data: bytes, reason: str) -> list[Edit]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Final
 from urllib.parse import quote, unquote_to_bytes
 
@@ -34,7 +34,7 @@ class Layer:
         """Return an edit of ``data`` as one of the original bytes, which begin ``moved`` bytes into a longer text."""
         start, _ = self._place(edit.start)
         _, end = self._place(edit.end)
-        return edit._replace(start=start + moved, end=end + moved, mask=self._encode(edit.mask))
+        return Edit(start + moved, end + moved, edit.name, edit.reason, self._encode(edit.mask))
 
     def _place(self, offset: int) -> tuple[int, int]:
         """Return where the byte at ``offset`` stood; for one that was decoded, where its encoding begins and ends."""
@@ -91,5 +91,6 @@ def _unquote(escape: bytes) -> bytes:
     return b" " if escape == b"+" else bytes.fromhex(escape[1:].decode())
 
 
+@lru_cache(64)
 def _quote(mask: bytes) -> bytes:
     return quote(mask, safe="[]").encode()
