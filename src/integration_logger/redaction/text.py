@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 DEEPEST: Final = 6  # texts within strings of texts; what is wrapped more often is masked whole
 
-_LONGEST_URL: Final = 512
 _IN_NAMES: Final = bytes(c if c < 128 and (chr(c).isalnum() or chr(c) in "_-.$ []") else 0 for c in range(256))
 _CLOSERS: Final = b"\"'`] \t\r\n\v\f\\)"
 _ENCODED_CLOSER: Final = re.compile(rb"%(?:5D|22|27)\Z", re.IGNORECASE)
@@ -30,7 +29,6 @@ _GAP: Final = re.compile(
 )
 _LINE: Final = re.compile(rb"[^\r\n]*+")
 _FIRST_OF_PAIR: Final = re.compile(rb"""[(\[{]\s*[bBuUrR]{0,2}["']\Z""")
-_WITHIN_URL: Final = bytes(0 if c in b"\0 \t\r\n\v\f\"'<>" else c for c in range(256))
 _QUOTES: Final = (b'"', b"'", b"`")
 _ENCODED_SIGNS: Final = (b"a", b"A", b"c", b"C", b"d", b"D")  # the last of %3A, %3D, %2C and %7D
 
@@ -227,7 +225,7 @@ def _parameter(data: bytes, end: int, rules: Rules) -> list[Edit]:
     begin = data.rfind(name, 0, sign)
     if not _BEFORE_PARAMETER.search(data, max(0, begin - 6), begin):
         return []
-    if not listed and not _is_callback(data, end, name):
+    if not listed and not callbacks.hands_over(data, end, name):
         return []
     return _edit(data, end, spans.text_value(data, end, _style(data, begin, sign, end)), name)
 
@@ -242,27 +240,6 @@ def _refused(data: bytes, end: int, rules: Rules) -> list[Edit]:
 
 
 _BEFORE_PARAMETER: Final = re.compile(rb"(?:[?&;#]|\\u0026|%26|%3f)\Z", re.IGNORECASE)
-
-
-def _is_callback(data: bytes, end: int, name: bytes) -> bool:
-    """Tell whether ``code`` or ``state`` is a secret: in the answer of an authorization server, and in its exchange."""
-    before, after = data[max(0, end - _LONGEST_URL) : end], data[end : end + _LONGEST_URL]
-    path = before[: before.rfind(b"?")]
-    if name == b"code" and b"/" in path and callbacks.is_one(_last_url(path)):
-        return True
-    around = (before + after).lower()
-    if b"code" not in around or not (b"state" in around or b"grant_type" in around):
-        return False
-    url = _last_url(before) + (after + b"\0").translate(_WITHIN_URL).partition(b"\0")[0]
-    return _CODE.search(url) is not None and _WITH_CODE.search(url) is not None
-
-
-def _last_url(text: bytes) -> bytes:
-    return text[text.translate(_WITHIN_URL).rfind(b"\0") + 1 :]
-
-
-_CODE: Final = re.compile(rb"(?:[?&;#]|%26|%3f|u0026)code(?:=|%3d)", re.IGNORECASE)
-_WITH_CODE: Final = re.compile(rb"(?:(?:[?&;#]|%26|%3f|u0026)state|grant_type)(?:=|%3d)", re.IGNORECASE)
 
 
 def _paired(
