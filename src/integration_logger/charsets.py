@@ -24,5 +24,6 @@ def named(parameters: str) -> str | None:
 
 def is_known(name: str) -> bool:
     """Tell whether Python may have a codec of this name."""
-    usual = encodings.normalize_encoding(name).lower()
+    # what is not ASCII parts words for Python, as a blank does
+    usual = encodings.normalize_encoding(name.encode("ascii", "replace").decode()).lower()
     return usual in _KNOWN or usual.replace(".", "_") in _KNOWN
