@@ -82,26 +82,34 @@ def _calls(host: Host, seconds: float) -> list[float]:
 
 @contextmanager
 def _tabs(host: Host, polls: list[float]) -> Iterator[None]:
-    """Follow the log as so many pages do that are looked at, each as often as the server asks for."""
-    ended = threading.Event()
+    """Follow the log as so many open pages do, each as often as the server asks for."""
+    ended, opened = threading.Event(), threading.Barrier(TABS + 1)
 
     def follow() -> None:
-        last, wait = "0", 0.0
         with httpx.Client(timeout=30) as client:
+            last, wait = _ask(client, host, "0")  # the whole log, as a page does that opens
+            opened.wait()
             while not ended.wait(wait):
                 began = perf_counter()
-                answer = client.get(f"{host.site}/logs/api/stream", headers={"last-event-id": last}).raise_for_status()
-                polls.append(perf_counter() - began)
-                last = re.findall(r"^id: (\d+)$", answer.text, re.MULTILINE)[-1]
-                asked = int(re.findall(r"^retry: (\d+)$", answer.text, re.MULTILINE)[0]) / 1000
-                wait = max(0.0, asked - (perf_counter() - began))
+                last, asked = _ask(client, host, last)
+                took = perf_counter() - began
+                polls.append(took)
+                wait = max(0.0, asked - took)
 
     threads = [threading.Thread(target=follow) for _ in range(TABS)]
     for thread in threads:
         thread.start()
+    opened.wait()
     try:
         yield
     finally:
         ended.set()
         for thread in threads:
             thread.join()
+
+
+def _ask(client: httpx.Client, host: Host, last: str) -> tuple[str, float]:
+    """Ask for what is new; return where that ends, and after how many seconds to ask again."""
+    answer = client.get(f"{host.site}/logs/api/stream", headers={"last-event-id": last}).raise_for_status()
+    ids = re.findall(r"^id: (\d+)$", answer.text, re.MULTILINE)
+    return ids[-1], int(re.findall(r"^retry: (\d+)$", answer.text, re.MULTILINE)[0]) / 1000
