@@ -134,13 +134,13 @@ def _state_of_a_copy(client: Any, state: Any) -> Any:
     """Return what a copy of the client gets: its own methods, not those of the one that it was made from."""
     if not isinstance(state, dict):
         return state
-    own = {name: value for name, value in state.items() if name != "__getstate__"}
+    given = {name: value for name, value in state.items() if name != "__getstate__"}
     for name in ("build_request", "send"):
-        method: Any = own.get(name)
+        method: Any = given.get(name)
         while method in _ours:
             method = method.__wrapped__
-        if method is not own.get(name):
-            own[name] = method
+        if method is not given.get(name):
+            given[name] = method
             if getattr(method, "__self__", None) is client:
-                del own[name]
-    return own
+                del given[name]
+    return given

@@ -215,6 +215,5 @@ class InboundCall:
         except Exception as error:
             report(self.middleware.recorder, error)
         self.middleware.recorder.record(capture)
-        capture.request_body = capture.response_body = capture.answered_for = (
-            None  # a task that outlives the call has the capture
-        )
+        # a task that outlives the call has the capture
+        capture.request_body = capture.response_body = capture.answered_for = None
